@@ -1,0 +1,47 @@
+# Starts tox, nothing more; the tasks themselves are in tox.ini.
+#
+#   make demo          watch one customer buy across channels
+#   make up            run the platform here; ARGS="--fresh" to start with empty data
+#   make test          everything that must pass, in this order:
+#                      lint, types, protos, unit, integration, journeys (each a target, too)
+#   make unit ARGS="services/cart -k coupon"
+#   make bench         all figures; NAME=checkout for one
+
+PYTHON ?= python3
+TOX := .venv/bin/tox
+TESTS := lint types protos unit integration journeys
+comma := ,
+empty :=
+space := $(empty) $(empty)
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap test $(TESTS) up demo bench lock clean
+
+help:
+	@sed -n 's/^#  \{0,1\}//p' Makefile
+
+# Marked as done only at the end, so that an interrupted download is taken up again.
+.venv/bootstrapped: requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Comptoir needs Python 3.11 or newer; say which: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements/bootstrap.txt
+	@touch $@
+
+bootstrap: .venv/bootstrapped
+
+test: bootstrap
+	@$(TOX) run -e $(subst $(space),$(comma),$(TESTS))
+
+$(TESTS) up demo: bootstrap
+	@$(TOX) run -q -e $@ -- $(ARGS)
+
+bench: bootstrap
+	@$(TOX) run -q -e bench -- $(NAME) $(ARGS)
+
+lock: bootstrap
+	@$(TOX) run -q -e lock -- $(UPGRADE)
+
+clean:
+	rm -rf .venv .tox build .mypy_cache .ruff_cache

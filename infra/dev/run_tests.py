@@ -1,0 +1,205 @@
+"""Runs the tests of one kind, each service in a pytest of its own.
+
+    python infra/dev/run_tests.py unit
+    python infra/dev/run_tests.py integration services/cart -k coupon
+
+Two services are never imported into one process: both register their tables in
+the one registry of SQLModel. Paths select, all else is handed to pytest. The last
+line sums up over all runs; results as JUnit XML go to build/tests/.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KINDS = {
+    "unit": (
+        "libs/*/tests/unit",
+        "infra/*/tests/unit",
+        "services/*/tests/unit",
+        "tests/architecture",
+        "tests/load/tests/unit",
+    ),
+    "integration": (
+        "libs/*/tests/integration",
+        "infra/*/tests/integration",
+        "services/*/tests/integration",
+    ),
+    "journeys": ("tests/journeys",),
+}
+AT_ONCE = 2
+NO_TESTS_COLLECTED = 5
+RUN_SECONDS = 600
+LAST_WORDS_SECONDS = 5
+
+
+@dataclass
+class Totals:
+    """Numbers of tests by how they ended."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other: "Totals") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+@dataclass
+class Run:
+    """One invocation of pytest: a name to tell its lines apart, and what it tests."""
+
+    name: str
+    targets: list[str]
+    returncode: int = 0
+    totals: Totals = field(default_factory=Totals)
+
+
+def discover(root: Path, kind: str) -> list[Run]:
+    """All runs of a kind, in the order of KINDS; folders without tests are left out."""
+    folders = [folder for pattern in KINDS[kind] for folder in sorted(root.glob(pattern))]
+    return [
+        Run(name_of(folder.relative_to(root)), [str(folder)])
+        for folder in folders
+        if any(folder.rglob("test_*.py"))
+    ]
+
+
+def name_of(folder: Path) -> str:
+    """`cart` for services/cart/tests/unit, `architecture` for tests/architecture."""
+    return folder.parts[1]
+
+
+def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
+    """The runs that lie in one of the paths, narrowed to paths that lie in them."""
+    if not paths:
+        return runs
+    selected = []
+    for run in runs:
+        folder = Path(run.targets[0])
+        # `file.py::Class::test` is a path as good as any: its parts begin alike.
+        inside = [str(path) for path in paths if path.is_relative_to(folder)]
+        if any(folder.is_relative_to(path) for path in paths):
+            selected.append(run)
+        elif inside:
+            selected.append(Run(run.name, inside))
+    return selected
+
+
+def read_totals(report: Path) -> Totals:
+    """The numbers in a JUnit report; an error in a fixture counts as a failure."""
+    totals = Totals()
+    if not report.is_file():
+        return totals
+    # Our own pytest wrote this file a moment ago.
+    for suite in ET.parse(report).getroot().iter("testsuite"):  # noqa: S314 - see above
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        totals.add(Totals(int(suite.get("tests", 0)) - bad - skipped, bad, skipped))
+    return totals
+
+
+async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> None:
+    """Runs one pytest and passes its lines on, each with the name of the run in front."""
+    report = ROOT / "build" / "tests" / f"{kind}-{run.name}.xml"
+    report.unlink(missing_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "pytest", "-q", "--color=no", f"--junit-xml={report}"),
+        *run.targets,
+        *arguments,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "COMPTOIR_TEST_KIND": kind},
+        limit=2**24,
+    )
+    assert process.stdout is not None
+    prefix = f"{run.name:<{width}} | "
+    relay = asyncio.create_task(relay_lines(process.stdout, prefix))
+    run.returncode = await end_of(process, prefix)
+    # A server a test left behind may keep the pipe open: do not wait for it.
+    await asyncio.wait([relay], timeout=LAST_WORDS_SECONDS)
+    relay.cancel()
+    run.totals = read_totals(report)
+    if run.returncode == NO_TESTS_COLLECTED and arguments:
+        run.returncode = 0
+    elif run.returncode != 0 and run.totals.failed == 0:
+        run.totals.failed = 1
+
+
+async def relay_lines(lines: asyncio.StreamReader, prefix: str) -> None:
+    async for line in lines:
+        print(f"{prefix}{line.decode(errors='replace').rstrip()}", flush=True)
+
+
+async def end_of(process: asyncio.subprocess.Process, prefix: str) -> int:
+    """The return code; a process that takes too long is told to say where it is, and to end.
+
+    pytest-timeout limits each test, but not a fixture that waits for ever after one.
+    """
+    try:
+        return await asyncio.wait_for(process.wait(), RUN_SECONDS)
+    except TimeoutError:
+        print(f"{prefix}no end after {RUN_SECONDS} s, aborted", flush=True)
+        process.send_signal(signal.SIGABRT)
+        return await process.wait()
+
+
+async def execute_all(runs: list[Run], kind: str, arguments: Sequence[str]) -> None:
+    width = max(len(run.name) for run in runs)
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(run: Run) -> None:
+        async with places:
+            await execute(run, kind, arguments, width)
+
+    async with asyncio.TaskGroup() as group:
+        for run in runs:
+            group.create_task(in_turn(run))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    options, rest = parser.parse_known_args()
+    paths = [ROOT / name for name in rest if is_path(name)]
+    arguments = [name for name in rest if not is_path(name)]
+    runs = select(discover(ROOT, options.kind), paths)
+    if not runs:
+        print(f"{options.kind}: no tests found", file=sys.stderr)
+        return 1
+    started = time.monotonic()
+    try:
+        asyncio.run(execute_all(runs, options.kind, arguments))
+    except KeyboardInterrupt:
+        return 130
+    totals = Totals()
+    for run in runs:
+        totals.add(run.totals)
+    failed = [run.name for run in runs if run.returncode != 0]
+    if failed:
+        print(f"{options.kind}: failed in {', '.join(failed)}")
+    print(f"{options.kind}: {totals} in {time.monotonic() - started:.1f} s")
+    return 1 if failed else 0
+
+
+def is_path(argument: str) -> bool:
+    return not argument.startswith("-") and (ROOT / argument.split("::", maxsplit=1)[0]).exists()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

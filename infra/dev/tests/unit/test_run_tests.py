@@ -1,0 +1,71 @@
+"""The test runner finds every folder of tests, and adds up honestly."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.dev.run_tests import Totals, discover, read_totals, select
+
+REPORT = """<?xml version="1.0"?>
+<testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/></testsuites>
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in (
+        "libs/runtime/tests/unit/test_ids.py",
+        "services/cart/tests/unit/test_domain.py",
+        "services/pim/tests/unit/test_domain.py",
+        "services/pim/tests/integration/test_import.py",
+        "tests/architecture/test_rooms.py",
+        "tests/journeys/test_checkout.py",
+        "tests/load/tests/unit/test_figures.py",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "services/orders/tests/unit").mkdir(parents=True)
+    return tmp_path
+
+
+class TestDiscover:
+    def test_each_service_is_a_run_of_its_own(self, tree: Path) -> None:
+        assert [run.name for run in discover(tree, "unit")] == [
+            "runtime",
+            "cart",
+            "pim",
+            "architecture",
+            "load",
+        ]
+        assert [run.name for run in discover(tree, "integration")] == ["pim"]
+        assert [run.name for run in discover(tree, "journeys")] == ["journeys"]
+
+
+class TestSelect:
+    def test_without_paths_all_runs_remain(self, tree: Path) -> None:
+        assert len(select(discover(tree, "unit"), [])) == 5
+
+    def test_a_folder_selects_what_lies_in_it(self, tree: Path) -> None:
+        runs = select(discover(tree, "unit"), [tree / "services"])
+        assert [run.name for run in runs] == ["cart", "pim"]
+
+    def test_a_file_narrows_its_run(self, tree: Path) -> None:
+        file = tree / "services/pim/tests/unit/test_domain.py"
+        (run,) = select(discover(tree, "unit"), [file])
+        assert run.targets == [str(file)]
+
+    def test_a_single_test_narrows_its_run(self, tree: Path) -> None:
+        test = tree / "services/pim/tests/unit/test_domain.py::TestProduct::test_name"
+        (run,) = select(discover(tree, "unit"), [test])
+        assert run.targets == [str(test)]
+
+
+class TestReadTotals:
+    def test_an_error_in_a_fixture_counts_as_failed(self, tmp_path: Path) -> None:
+        report = tmp_path / "report.xml"
+        report.write_text(REPORT)
+        assert read_totals(report) == Totals(passed=3, failed=2, skipped=2)
+
+    def test_no_report_means_no_tests(self, tmp_path: Path) -> None:
+        assert read_totals(tmp_path / "absent.xml") == Totals()

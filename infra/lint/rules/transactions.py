@@ -1,0 +1,52 @@
+"""Who ends a transaction, and how migrations wait."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import TypeGuard
+
+from infra.lint.source import Finding, Source
+
+# As a statement of its own; the word may well stand in a text.
+COMMIT = re.compile(r"^\s*(COMMIT|ROLLBACK)\s*;?\s*$", re.IGNORECASE | re.MULTILINE)
+UNLIMITED = re.compile(r"lock_timeout\s*(=|TO)\s*'?0\b", re.IGNORECASE)
+ENVIRONMENT = re.compile(
+    r"comptoir_runtime.*^(migrations\.)?environment\(", re.DOTALL | re.MULTILINE
+)
+# One place commits; the migrations run outside of services' transactions.
+ALLOWED = (
+    "libs/runtime/src/comptoir_runtime/database/",
+    "libs/runtime/src/comptoir_runtime/migrations/",
+)
+
+
+def check_commits(source: Source) -> Iterator[Finding]:
+    """Only the database package of the runtime says commit."""
+    ours = source.service is not None or source.path.startswith("libs/runtime/src/")
+    if not ours or not source.is_python or source.path.startswith(ALLOWED):
+        return
+    message = "only comptoir_runtime.database commits; take a session, or transactions"
+    for node in ast.walk(source.tree):
+        if ends_transaction(node):
+            yield source.finding("commit", node.lineno, message)
+
+
+def ends_transaction(node: ast.AST) -> TypeGuard[ast.expr]:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="commit" | "rollback")):
+            return True
+        case ast.Constant(value=str(text)):
+            return COMMIT.search(text) is not None
+    return False
+
+
+def check_migrations(source: Source) -> Iterator[Finding]:
+    """Migrations run in the runtime's environment, which limits how long they wait for locks."""
+    if not source.path.startswith("services/") or "/migrations/" not in source.path:
+        return
+    if source.path.endswith("/env.py") and not ENVIRONMENT.search(source.text):
+        message = "call comptoir_runtime.migrations.environment: it sets the lock timeout"
+        yield source.finding("migration", 1, message)
+    for number, line in enumerate(source.lines, 1):
+        if UNLIMITED.search(line):
+            yield source.finding("migration", number, "a migration may not wait without end")
