@@ -1,0 +1,176 @@
+"""Pulling messages from a JetStream consumer.
+
+The client's own fetch waits for a full batch once it waits at all, so that a
+lone message arrives seconds late, and starts a task for each message. Here one
+request is always open, whatever has arrived is taken at once, and the next
+request is sent while a batch is being worked on.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import nats.errors
+import orjson
+from nats.aio.subscription import Subscription
+
+from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
+
+_SECOND = 1_000_000_000
+_REQUEST_SECONDS = 30
+_HEARTBEAT_SECONDS = 5
+# Without a message for this long, ask whether there should have been one.
+IDLE_SECONDS = 15.0
+
+_STATUS = "Status"
+_HEARTBEAT = "100"
+_NO_RESPONDERS = "503"
+_CONFLICT = "409"  # deleted, or its server is going away
+
+
+async def _nothing() -> None:
+    return
+
+
+_DO_NOTHING = (_nothing, IDLE_SECONDS)
+
+
+class ConsumerLost(Exception):
+    """The consumer or its stream is gone, or has gone silent: open it again."""
+
+
+class Pull:
+    """An open pull on one consumer; use it from one task and `close` it."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        stream: str,
+        consumer: str,
+        batch: int,
+        *,
+        idle: tuple[Callable[[], Awaitable[None]], float] = _DO_NOTHING,
+    ) -> None:
+        """`idle` is what to do while nothing arrives, and after how many seconds each time."""
+        self._bus = bus
+        self._stream = stream
+        self._consumer = consumer
+        self._batch = batch
+        self._idle, self._idle_seconds = idle
+        self._buffer: list[Message] = []
+        self._wanted = 0
+        self._lost: str | None = None
+        self._arrived = asyncio.Event()
+        self._heard_at = time.monotonic()
+        self._check_at = self._heard_at + IDLE_SECONDS
+        self._requests = 0
+        self._inbox = ""
+        self._connection = bus.connections
+        self._subscription: Subscription | None = None
+        self._stop_observing = bus.on_change(self._connection_changed)
+
+    async def open(self) -> None:
+        """Starts to listen."""
+        self._inbox = self._bus.new_inbox()
+        self._subscription = await self._bus.subscribe(f"{self._inbox}.*", self._on_message)
+
+    async def close(self) -> None:
+        """Stops listening; messages not yet taken are delivered again to whoever is next."""
+        self._stop_observing()
+        if self._subscription is not None:
+            try:
+                await self._subscription.unsubscribe()
+            except (nats.errors.Error, OSError):
+                pass  # it ended with its connection
+
+    async def next(self) -> list[Message]:
+        """What has arrived, at most one batch; waits when there is nothing.
+
+        Raises `ConsumerLost` when the consumer has to be opened again.
+        """
+        while not self._buffer:
+            if self._lost is not None:
+                raise ConsumerLost(self._lost)
+            self._arrived.clear()
+            await self._request()
+            try:
+                async with asyncio.timeout(self._idle_seconds):
+                    await self._arrived.wait()
+            except TimeoutError:
+                await self._idle()
+                if time.monotonic() >= self._check_at:
+                    await self._check()
+        self._check_at = time.monotonic() + IDLE_SECONDS
+        taken = self._buffer[: self._batch]
+        del self._buffer[: self._batch]
+        if not self._buffer:
+            await self._request()
+        return taken
+
+    async def _request(self) -> None:
+        """Opens a request unless one is open."""
+        if self._wanted > 0:
+            return
+        self._wanted = self._batch
+        self._requests += 1
+        body = {
+            "batch": self._batch,
+            "expires": _REQUEST_SECONDS * _SECOND,
+            "idle_heartbeat": _HEARTBEAT_SECONDS * _SECOND,
+        }
+        try:
+            await self._bus.client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
+                orjson.dumps(body),
+                reply=f"{self._inbox}.{self._requests}",
+            )
+        except (nats.errors.Error, OSError, BusUnavailable) as error:
+            raise ConsumerLost("the connection is lost") from error
+
+    async def _on_message(self, message: Message) -> None:
+        self._heard_at = time.monotonic()
+        headers = message.headers or {}
+        status = None if message.data else headers.get(_STATUS)
+        if status is None:
+            self._wanted -= 1
+            self._buffer.append(message)
+        elif status == _HEARTBEAT or not message.subject.endswith(f".{self._requests}"):
+            return  # alive, or the end of a request that was given up
+        else:
+            self._wanted = 0
+            if status in (_NO_RESPONDERS, _CONFLICT):
+                self._lost = headers.get("Description", "no such consumer")
+        self._arrived.set()
+
+    async def _check(self) -> None:
+        """Nothing came for a while: is that because there is nothing?"""
+        self._check_at = time.monotonic() + IDLE_SECONDS
+        if time.monotonic() - self._heard_at > 2 * _HEARTBEAT_SECONDS:
+            raise ConsumerLost("the server has gone silent")
+        try:
+            info = await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._consumer}")
+        except ApiError as error:
+            raise ConsumerLost("no such consumer") from error
+        except BusUnavailable as error:
+            raise ConsumerLost("the connection is lost") from error
+        if info["num_pending"] > 0 and not self._buffer:
+            raise ConsumerLost("messages are pending but none is delivered")
+
+    def _connection_changed(self) -> None:
+        # The request under way is lost with its connection.
+        if not self._bus.is_connected or self._bus.connections != self._connection:
+            self._lost = "the connection was lost"
+            self._arrived.set()
+
+
+def delivery(message: Message) -> tuple[int, int, int, int]:
+    """Of a stored message: times delivered, stream sequence, consumer sequence, number pending."""
+    tokens = message.reply.split(".")
+    # $JS.ACK.<stream>.<consumer>.… or, with a domain, $JS.ACK.<domain>.<account>.<stream>.…
+    first = 4 if len(tokens) == 9 else 6
+    return (
+        int(tokens[first]),
+        int(tokens[first + 1]),
+        int(tokens[first + 2]),
+        int(tokens[first + 4]),
+    )

@@ -1,0 +1,282 @@
+"""Consumers: a neighbour's events, from its streams into this service's handlers."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import nats.errors
+import orjson
+
+from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
+from comptoir_runtime.bus.pull import ConsumerLost, Pull, delivery
+from comptoir_runtime.bus.subscription import Handler, Subscription
+from comptoir_runtime.database import Database
+from comptoir_runtime.database.failures import is_outage
+from comptoir_runtime.event_options import EventType, Kind, stream_name
+from comptoir_runtime.inbox import Delivered, Gap, Inbox
+from comptoir_runtime.outbox.relay import replay_subject
+
+_log = logging.getLogger(__name__)
+
+BATCH = 100
+# While events keep coming they are taken in groups: each group costs one transaction.
+LINGER_SECONDS = 0.02
+_SUSPICIOUS_AFTER = 3
+_ACK_WAIT_SECONDS = 30
+_MAX_ACK_PENDING = 1000
+_SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """How patient a consumer is. Times are in seconds."""
+
+    delays: tuple[float, ...] = (1, 5, 30, 120)
+    """How long an event that failed waits for its next delivery; the last one repeats."""
+    quarantine_after: int = 8
+    """Deliveries of an event that fails each time."""
+    never_run_after: int = 10
+    """Deliveries without an answer: it may be what kills the process, and is not even tried."""
+    gap_check_interval: float = 5.0
+    gap_patience: float = 5.0
+    """How old a gap must be to be a loss: what has only failed comes again by itself."""
+    repair_interval: float = 60.0
+    """How often the same missing facts are asked for again."""
+    outage_pause: float = 1.0
+    """Between two attempts while the stream or the database is away."""
+
+
+DEFAULT_POLICY = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A message and what was read from it; `event` is None when it is not one of ours."""
+
+    message: Message
+    event: Delivered | None
+    deliveries: int
+
+
+def consumers(
+    bus: Bus,
+    database: Database,
+    subscriptions: Sequence[Subscription],
+    policy: Policy = DEFAULT_POLICY,
+) -> "list[Consumer]":
+    """One consumer for each stream the subscriptions need; raises when two handle one type."""
+    wanted: dict[tuple[str, Kind], dict[EventType, Handler]] = {}
+    for subscription in subscriptions:
+        for kind in (Kind.FACT, Kind.STATE):
+            handlers = wanted.setdefault((subscription.producer, kind), {})
+            for event, handler in subscription.of_kind(kind).items():
+                if event in handlers:
+                    raise ValueError(f"{event.name} has two handlers")
+                handlers[event] = handler
+    return [
+        Consumer(bus, database, producer, kind, handlers, policy)
+        for (producer, kind), handlers in wanted.items()
+        if handlers
+    ]
+
+
+class Consumer:
+    """Takes in one stream. `run` it as a background task; processes of a service share the work."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        database: Database,
+        producer: str,
+        kind: Kind,
+        handlers: Mapping[EventType, Handler],
+        policy: Policy = DEFAULT_POLICY,
+    ) -> None:
+        self._bus = bus
+        self._transactions = database.background
+        self._kind = kind
+        self._stream = stream_name(producer, kind)
+        self._types = sorted(handlers, key=lambda each: each.name)
+        self._producer = producer
+        self.inbox = Inbox(producer, handlers)
+        self._policy = policy
+        self._check_gaps_at = 0.0
+        self._repaired: dict[Gap, float] = {}
+        self._retried: set[tuple[str, int]] = set()
+        self._unchecked = True
+
+    async def run(self) -> None:
+        """Takes in events until it is cancelled; outages are waited out."""
+        while True:
+            await self._bus.connected()
+            try:
+                await self._open()
+                await self._consume()
+            except (ConsumerLost, BusUnavailable) as reason:
+                _log.debug("consuming %s again: %s", self._stream, reason)
+            except ApiError as error:
+                # The stream comes with its owner, who may not have started yet.
+                level = logging.DEBUG if error.not_found else logging.WARNING
+                _log.log(level, "%s cannot be consumed: %s", self._stream, error)
+            except Exception as error:  # noqa: BLE001 - a consumer never ends; logged below
+                if not is_outage(error):
+                    _log.exception("the consumer of %s failed and starts again", self._stream)
+            await asyncio.sleep(self._policy.outage_pause)
+
+    async def _open(self) -> None:
+        name = self._bus.service
+        config = {
+            "name": name,
+            "durable_name": name,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": _ACK_WAIT_SECONDS * _SECOND,
+            "max_deliver": -1,
+            "max_ack_pending": _MAX_ACK_PENDING,
+            "replay_policy": "instant",
+            "filter_subjects": [each.every_subject for each in self._types],
+        }
+        request = {"stream_name": self._stream, "config": config}
+        await self._bus.api(f"CONSUMER.CREATE.{self._stream}.{name}", request)
+
+    async def _consume(self) -> None:
+        idle = (self._look_for_gaps, self._policy.gap_check_interval)
+        pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
+        try:
+            await pull.open()
+            started = 0.0
+            while True:
+                pause = started + LINGER_SECONDS - time.monotonic()
+                if pause > 0:
+                    await asyncio.sleep(pause)
+                messages = await pull.next()
+                started = time.monotonic()
+                self._unchecked = True
+                await self._take_in([_read(message) for message in messages])
+                await self._look_for_gaps()
+        finally:
+            await pull.close()
+
+    async def _take_in(self, entries: list[_Entry]) -> None:
+        """All at once if possible, and one by one if not."""
+        fresh = [entry for entry in entries if entry.deliveries < _SUSPICIOUS_AFTER]
+        suspicious = [entry for entry in entries if entry.deliveries >= _SUSPICIOUS_AFTER]
+        if fresh:
+            try:
+                await self._effect(fresh)
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises
+                if len(fresh) == 1 and not is_outage(error):
+                    await self._failed(fresh[0], error)
+                else:
+                    await self._one_by_one(fresh)
+        # Last, so that what might kill the process leaves the others done.
+        await self._one_by_one(suspicious)
+
+    async def _one_by_one(self, entries: list[_Entry]) -> None:
+        for entry in entries:
+            while True:
+                try:
+                    if entry.deliveries > self._policy.never_run_after:
+                        await self._quarantine(entry, "delivered too often without an answer")
+                    else:
+                        await self._effect([entry])
+                    break
+                except Exception as error:  # noqa: BLE001 - whatever a handler raises
+                    if not is_outage(error):
+                        await self._failed(entry, error)
+                        break
+                await self._wait_for_database(entries)
+
+    async def _effect(self, entries: Sequence[_Entry]) -> None:
+        """Effects and inbox rows in one transaction, then the acknowledgements."""
+        events = [entry.event for entry in entries if entry.event is not None]
+        if events:
+            await self._transactions.run(lambda session: self.inbox.take_in(session, events))
+        for entry in entries:
+            await self._answer(entry, b"+ACK")
+        if self._retried:
+            self._retried.difference_update((event.type, event.sequence) for event in events)
+
+    async def _failed(self, entry: _Entry, error: Exception) -> None:
+        name = entry.event.type if entry.event is not None else entry.message.subject
+        _log.warning(
+            "an event of type %s failed on delivery %d", name, entry.deliveries, exc_info=error
+        )
+        if entry.deliveries >= self._policy.quarantine_after:
+            await self._quarantine(entry, error)
+            return
+        if entry.event is not None:
+            self._retried.add((entry.event.type, entry.event.sequence))
+        delays = self._policy.delays
+        delay = delays[min(entry.deliveries, len(delays)) - 1]
+        await self._answer(entry, b"-NAK " + orjson.dumps({"delay": round(delay * _SECOND)}))
+
+    async def _quarantine(self, entry: _Entry, error: BaseException | str) -> None:
+        event = entry.event
+        if event is not None:
+            async with self._transactions() as session:
+                await self.inbox.quarantine(session, event, error, entry.deliveries)
+            self._retried.discard((event.type, event.sequence))
+            _log.error("event %s of type %s is in quarantine", event.id, event.type)
+        await self._answer(entry, b"+TERM")
+
+    async def _answer(self, entry: _Entry, answer: bytes) -> None:
+        try:
+            await self._bus.client.publish(entry.message.reply, answer)
+        except (nats.errors.Error, OSError, BusUnavailable):
+            # The effect is committed; delivered again, the inbox will know the event.
+            _log.debug("an answer was lost with the connection")
+
+    async def _wait_for_database(self, entries: Sequence[_Entry]) -> None:
+        """It is not the event's fault: keep it, and do not count this as a failure of its."""
+        for entry in entries:
+            await self._answer(entry, b"+WPI")
+        await asyncio.sleep(self._policy.outage_pause)
+
+    async def _look_for_gaps(self) -> None:
+        """Facts that never came are asked for again. States have gaps by nature."""
+        now = time.monotonic()
+        if self._kind is not Kind.FACT or not self._unchecked or now < self._check_gaps_at:
+            return
+        self._check_gaps_at = now + self._policy.gap_check_interval
+        names = [each.name for each in self._types]
+        async with self._transactions() as session:
+            gaps = await self.inbox.find_gaps(session, names)
+            overdue = session.clock.now() - timedelta(seconds=self._policy.gap_patience)
+        self._unchecked = bool(gaps)
+        self._repaired = {gap: at for gap, at in self._repaired.items() if gap in gaps}
+        for gap in gaps:
+            asked_at = self._repaired.get(gap, float("-inf"))
+            if gap.since > overdue or now - asked_at < self._policy.repair_interval:
+                continue
+            if any(name == gap.type and gap.covers(seq) for name, seq in self._retried):
+                continue  # not lost: it failed here and will be delivered again
+            self._repaired[gap] = now
+            _log.warning("%s: %d to %d are missing; asking again", gap.type, gap.first, gap.last)
+            await self._bus.client.publish(
+                replay_subject(self._producer),
+                orjson.dumps([int(self._kind), gap.first, gap.last]),
+            )
+
+
+def _read(message: Message) -> _Entry:
+    headers = message.headers or {}
+    deliveries = delivery(message)[0]
+    try:
+        event = Delivered(
+            UUID(headers["ce-id"]),
+            headers["ce-type"],
+            message.subject,
+            message.data,
+            int(headers["Comptoir-Sequence"]),
+            int(headers["Comptoir-Previous-Sequence"]),
+            headers,
+        )
+    except (KeyError, ValueError):
+        _log.error("a message on %s is not an event and is ignored", message.subject)
+        return _Entry(message, None, deliveries)
+    return _Entry(message, event, deliveries)

@@ -1,0 +1,149 @@
+"""A pool of asyncpg connections that costs next to nothing per use.
+
+asyncpg's own pool resets a connection on each release (a round trip) and wraps
+it in a proxy. Here sessions never leave anything behind to reset: transactions
+end before release, and nobody sets session state.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+
+from comptoir_runtime.database.failures import RETRY_SOON, is_lost
+from comptoir_runtime.errors import DatabaseUnavailable, Overloaded
+
+
+class Row(asyncpg.Record):
+    """A row, read as `row["sku"]` or `row.sku`."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[Row]
+else:
+    Connection = asyncpg.Connection  # only a generic in the type stubs
+
+
+class Pool:
+    """At most `size` connections, the most recently used one first."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], size: int, acquire_timeout: float
+    ) -> None:
+        self._connect = connect
+        self._size = size
+        self._acquire_timeout = acquire_timeout
+        self._idle: list[Connection] = []
+        self._opened = 0
+        self._lowest_idle = 0
+        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        self._closed = False
+
+    @property
+    def opened(self) -> int:
+        """Connections that exist now, idle or in use."""
+        return self._opened
+
+    async def acquire(self) -> Connection:
+        """A connection outside any transaction; give it back with `release`.
+
+        Raises `Overloaded` when none becomes free in time, `DatabaseUnavailable` when a new one
+        cannot be opened.
+        """
+        if self._closed:
+            raise DatabaseUnavailable("the service is stopping")
+        while self._idle:
+            connection = self._idle.pop()
+            self._lowest_idle = min(self._lowest_idle, len(self._idle))
+            if not connection.is_closed():
+                return connection
+            self._opened -= 1
+        if self._opened < self._size:
+            self._opened += 1
+            return await self._open()
+        handed_over = await self._wait()
+        return handed_over if handed_over is not None else await self._open()
+
+    def release(self, connection: Connection) -> None:
+        """Takes back a connection; a broken one makes room for a new one."""
+        if connection.is_closed() or self._closed:
+            if not connection.is_closed():
+                connection.terminate()
+            self._free_slot()
+            return
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._idle.append(connection)
+
+    def shrink(self, keep: int) -> None:
+        """Closes the connections that stayed idle since the last call, down to `keep` in all."""
+        for _ in range(min(self._lowest_idle, self._opened - keep)):
+            self._opened -= 1
+            self._idle.pop(0).terminate()
+        self._lowest_idle = len(self._idle)
+
+    async def close(self) -> None:
+        """Closes the idle connections; those in use follow when they are released."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        self._opened -= len(idle)
+        for connection in idle:
+            await connection.close(timeout=1)
+
+    async def _open(self) -> Connection:
+        try:
+            return await self._connect()
+        except BaseException as error:
+            self._free_slot()
+            if isinstance(error, asyncpg.TooManyConnectionsError):
+                raise Overloaded("the database is full", retry_after=RETRY_SOON) from error
+            if is_lost(error):
+                raise DatabaseUnavailable(
+                    "the database cannot be reached", retry_after=RETRY_SOON
+                ) from error
+            raise
+
+    async def _wait(self) -> Connection | None:
+        """Waits for a connection, or for the room to open one (None)."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Connection | None] = loop.create_future()
+        self._waiters.append(waiter)
+        timer = loop.call_later(self._acquire_timeout, _give_up, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._return_unused(waiter.result())
+            raise
+        finally:
+            timer.cancel()
+
+    def _return_unused(self, handed_over: Connection | None) -> None:
+        if handed_over is None:
+            self._free_slot()
+        else:
+            self.release(handed_over)
+
+    def _free_slot(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)  # the slot passes to the one who waits
+                return
+        self._opened -= 1
+
+
+def _give_up(waiter: "asyncio.Future[Connection | None]") -> None:
+    if not waiter.done():
+        waiter.set_exception(Overloaded("all connections are in use", retry_after=RETRY_SOON))

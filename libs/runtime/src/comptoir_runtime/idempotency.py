@@ -1,0 +1,76 @@
+"""The same request twice has one effect and one answer.
+
+The answer is stored in the transaction of the effect, right before it commits:
+the usual case, a request seen for the first time, costs no extra round trip.
+Only when a transaction fails is the store asked whether the request had
+already been carried out.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import Message
+
+from comptoir_runtime.errors import IdempotencyKeyReused
+
+if TYPE_CHECKING:  # database writes the rows and imports this module for their shape
+    from comptoir_runtime.database import Session, Transactions
+
+FIELD = "request_id"
+REPLAYED = ("idempotent-replayed", "true")
+"""Metadata of an answer that was stored, not made."""
+
+RECALL = """
+SELECT request_hash, body FROM idempotency WHERE scope = $1 AND caller = $2 AND key = $3
+"""
+PURGE = """
+DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM idempotency WHERE created_at < $1 LIMIT $2))
+"""
+PURGE_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """What makes a request the same request: procedure, caller, id and content."""
+
+    scope: str
+    """Full name of the procedure."""
+    caller: str
+    """Subject of the principal, empty for anonymous: one caller never sees another's answer."""
+    key: str
+    request_hash: bytes
+
+
+def key_of(scope: str, caller: str, request: Message) -> RequestKey:
+    """The key of a request that carries a request id; the id is no part of the hash."""
+    request_id: str = getattr(request, FIELD)
+    request.ClearField(FIELD)
+    digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+    setattr(request, FIELD, request_id)
+    return RequestKey(scope, caller, request_id, digest)
+
+
+async def recall(transactions: "Transactions", key: RequestKey) -> bytes | None:
+    """The stored answer, byte for byte; None when the request was never carried out.
+
+    Raises `IdempotencyKeyReused` when the id was used for another request.
+    """
+    async with transactions.reading() as session:
+        row = await session.fetchrow(RECALL, key.scope, key.caller, key.key)
+    if row is None:
+        return None
+    if row["request_hash"] != key.request_hash:
+        raise IdempotencyKeyReused(
+            "the request id was used for another request", metadata={"request_id": key.key}
+        )
+    body: bytes = row["body"]
+    return body
+
+
+async def purge(session: "Session", before: datetime) -> bool:
+    """Forgets a batch of answers older than `before`; True when there may be more."""
+    deleted = await session.execute(PURGE, before, PURGE_BATCH)
+    return deleted == f"DELETE {PURGE_BATCH}"

@@ -1,0 +1,5 @@
+"""The outbox: what a transaction says to the world, and the relay that brings it to NATS."""
+
+from comptoir_runtime.outbox.relay import Relay, replay_subject
+
+__all__ = ["Relay", "replay_subject"]

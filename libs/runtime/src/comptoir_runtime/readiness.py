@@ -1,0 +1,78 @@
+"""Whether this process should get calls: asked for again and again, and told to the server."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from comptoir_runtime import migrations
+from comptoir_runtime.auth import KeyRing
+from comptoir_runtime.database import Transactions
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[], Awaitable[bool]]
+INTERVAL_SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
+
+
+class Readiness:
+    """Named checks; ready when all of them pass."""
+
+    def __init__(
+        self, checks: Mapping[str, Check], tell: Callable[[bool], Awaitable[None]]
+    ) -> None:
+        self._checks = dict(checks)
+        self._tell = tell
+        self._missing: frozenset[str] | None = None
+
+    async def watch(self) -> None:
+        """Asks for ever; quickly while something is missing, calmly afterwards."""
+        while True:
+            missing = await self.ask()
+            await asyncio.sleep(INTERVAL_SECONDS / 8 if missing else INTERVAL_SECONDS)
+
+    async def ask(self) -> frozenset[str]:
+        """The names of the checks that do not pass now; the server is told."""
+        names = self._checks.keys()
+        passed = await asyncio.gather(*(self._passes(name) for name in names))
+        missing = frozenset(name for name, good in zip(names, passed, strict=True) if not good)
+        if missing != self._missing:
+            log.info("not ready" if missing else "ready", extra={"missing": sorted(missing)})
+            self._missing = missing
+        await self._tell(not missing)
+        return missing
+
+    async def _passes(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                return await self._checks[name]()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+            log.debug("a readiness check failed", extra={"check": name, "error": repr(error)})
+            return False
+
+
+def migrated(transactions: Transactions, package: str) -> Check:
+    """The database answers and is at the newest migration of the package."""
+    newest = migrations.head(package)
+    seen = False
+
+    async def check() -> bool:
+        nonlocal seen
+        async with transactions.reading() as session:
+            if seen:  # a database does not go back; asking whether it answers is cheaper
+                return bool(await session.fetchval("SELECT true"))
+            seen = await migrations.at_head(session, newest)
+        return seen
+
+    return check
+
+
+def has_user_keys(keyring: KeyRing) -> Check:
+    """There is a key to verify users' tokens with."""
+
+    async def check() -> bool:
+        if not keyring.has_user_keys:
+            await keyring.reload()
+        return keyring.has_user_keys
+
+    return check

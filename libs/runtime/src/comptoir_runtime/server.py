@@ -1,0 +1,105 @@
+"""The gRPC server of a service: procedures, health, reflection while developing, draining."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
+from comptoir_runtime.rpc import Binding, Pipeline
+from comptoir_runtime.rpc.procedures import procedures_of
+
+LIVENESS = "liveness"
+"""Health name that answers SERVING for as long as the process answers at all."""
+
+_OPTIONS: tuple[tuple[str, int], ...] = (
+    # Connections end from time to time, so that clients find new replicas.
+    ("grpc.max_connection_age_ms", 60_000),
+    ("grpc.max_connection_age_grace_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    # Two processes on one port would share it silently.
+    ("grpc.so_reuseport", 0),
+)
+
+
+class Router(grpc.GenericRpcHandler):
+    """Finds the handler of a path; what is not listed does not exist."""
+
+    def __init__(self, handlers: "dict[str, grpc.RpcMethodHandler[Any, Any]]") -> None:
+        self._handlers = handlers
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        return self._handlers.get(handler_call_details.method)
+
+
+class Server:
+    """Serves the bindings; raises `DeclarationError` when they do not fit their protos.
+
+    Not ready until told: see `set_ready`.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        bindings: Sequence[Binding],
+        pipeline: Pipeline,
+        *,
+        listen: str,
+        development: bool = False,
+        max_concurrent_rpcs: int | None = None,
+    ) -> None:
+        procedures = procedures_of(bindings)
+        self._pipeline = pipeline
+        self._listen = listen
+        self._names = [service, *(binding.descriptor.full_name for binding in bindings)]
+        self._ready = False
+        self._health = health_aio.HealthServicer()
+        self._server = grpc.aio.server(
+            options=_OPTIONS, maximum_concurrent_rpcs=max_concurrent_rpcs
+        )
+        handlers = {each.path: pipeline.handler(each) for each in procedures}
+        self._server.add_generic_rpc_handlers((Router(handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if development:
+            self._reflect()
+
+    async def start(self) -> str:
+        """Opens the port; answers `host:port` with the real port. Raises when it is taken."""
+        await self._health.set(LIVENESS, HealthCheckResponse.SERVING)
+        await self._tell(ready=False)
+        port = self._server.add_insecure_port(self._listen)
+        await self._server.start()
+        return f"{self._listen.rpartition(':')[0]}:{port}"
+
+    async def set_ready(self, ready: bool) -> None:
+        """Changes what the health checks say, for the whole and for each service."""
+        if ready != self._ready:
+            self._ready = ready
+            await self._tell(ready=ready)
+
+    async def stop(self, grace: float) -> None:
+        """Drains: no new calls, streams are sent away, calls in flight get `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        self._pipeline.end_streams()
+        await self._server.stop(grace)
+
+    async def _tell(self, *, ready: bool) -> None:
+        status = HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING
+        for name in ("", *self._names):
+            await self._health.set(name, status)
+
+    def _reflect(self) -> None:
+        # Only while developing: production neither needs it nor shows its procedures.
+        from grpc_reflection.v1alpha import reflection  # noqa: PLC0415
+
+        names = [*self._names[1:], reflection.SERVICE_NAME, "grpc.health.v1.Health"]
+        reflection.enable_server_reflection(names, self._server)

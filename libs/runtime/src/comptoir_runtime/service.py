@@ -1,0 +1,265 @@
+"""Composition: what every service's `__main__` hands over to.
+
+`python -m comptoir_<service>` serves, `python -m comptoir_<service> migrate`
+migrates its database.
+"""
+
+import argparse
+import asyncio
+import functools
+import importlib
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+import grpc
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+
+from comptoir_runtime import events_service, idempotency, migrations, readiness, telemetry
+from comptoir_runtime.auth import (
+    KeyRing,
+    ServiceIdentity,
+    VerificationKey,
+    Verifier,
+    keys_of_jwks,
+    load_keys,
+)
+from comptoir_runtime.bus import Bus, Subscription
+from comptoir_runtime.channel import open_channel
+from comptoir_runtime.clock import Clock
+from comptoir_runtime.consumer import consumers
+from comptoir_runtime.database import Database, DatabaseSettings, Transactions
+from comptoir_runtime.errors import DatabaseUnavailable
+from comptoir_runtime.outbox import Relay
+from comptoir_runtime.rpc import Binding, Pipeline
+from comptoir_runtime.server import Server
+from comptoir_runtime.settings import Settings, SettingsError, load
+from comptoir_runtime.supervision import Work, supervised
+
+S = TypeVar("S", bound=Settings)
+
+DATABASE_WAIT_SECONDS = 30.0
+PURGE_INTERVAL_SECONDS = 600.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Parts:
+    """What a service is made of; `background` is long-running and restarted after an error."""
+
+    bindings: list[Binding]
+    subscriptions: list[Subscription] = field(default_factory=list)
+    background: list[Work] = field(default_factory=list)
+    makes_keys: bool = False
+    """Whether this service signs user tokens itself, so that it is ready without their keys."""
+
+
+class Runtime:
+    """What a service builds its parts from."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        keyring: KeyRing,
+        identity: ServiceIdentity | None,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.bus = bus
+        self.keyring = keyring
+        self.identity = identity
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    @property
+    def transactions(self) -> Transactions:
+        return self.database.transactions
+
+    @property
+    def clock(self) -> Clock:
+        return self.database.clock
+
+    def channel(self, name: str, *services: ServiceDescriptor) -> grpc.aio.Channel:
+        """The channel to the neighbour whose address is the setting `<NAME>_TARGET`.
+
+        Of `services`, what is safe to repeat is tried again when the neighbour is unavailable.
+        """
+        if name not in self._channels:
+            target: str = getattr(self.settings, f"{name}_target")
+            self._channels[name] = open_channel(target, self.identity, services)
+        return self._channels[name]
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+
+
+Build = Callable[[Runtime, S], Awaitable[Parts]]
+
+
+class Service:
+    """One service, running in this process until `stop`."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.runtime: Runtime
+        self.parts: Parts
+        self.address = ""
+        """host:port the server listens on."""
+        self._stack = AsyncExitStack()
+
+    @classmethod
+    async def start(
+        cls,
+        name: str,
+        settings: S,
+        build: Build[S],
+        *,
+        migrations_package: str,
+        clock: Clock | None = None,
+        trusted_keys: Iterable[VerificationKey] = (),
+    ) -> "Service":
+        """Starts everything; what was started is stopped again when a later part fails.
+
+        `clock` takes the place of the database's, `trusted_keys` are added to the key ring: both
+        for tests.
+        """
+        service = cls(name, settings)
+        async with service._stack:
+            await service._open(clock, trusted_keys)
+            service.parts = await build(service.runtime, settings)
+            await service._serve(service.parts, migrations_package)
+            service._stack = service._stack.pop_all()
+        return service
+
+    async def stop(self) -> None:
+        """Drains and stops: first the server, then consumers and relay, the connections last."""
+        await self._stack.aclose()
+
+    async def _open(self, clock: Clock | None, trusted_keys: Iterable[VerificationKey]) -> None:
+        settings, stack = self.settings, self._stack
+        database = await connect(self.name, settings, clock)
+        stack.push_async_callback(database.close)
+        bus = Bus(settings.nats_url, self.name)
+        bus.start()
+        stack.push_async_callback(bus.close)
+        database.announce_to(bus)
+        service_keys = keys_of_jwks(settings.service_jwks) if settings.service_jwks else []
+        keyring = KeyRing(
+            [*service_keys, *trusted_keys], functools.partial(load_keys, database.transactions)
+        )
+        key = settings.service_key
+        identity = None if key is None else ServiceIdentity.from_pem(self.name, key)
+        self.runtime = Runtime(settings, database, bus, keyring, identity)
+        stack.push_async_callback(self.runtime.close)
+
+    async def _serve(self, parts: Parts, migrations_package: str) -> None:
+        runtime, settings, stack = self.runtime, self.settings, self._stack
+        transactions = runtime.transactions
+        relay = Relay(runtime.database, runtime.bus, self.name)
+        pipeline = Pipeline(self.name, transactions, Verifier(runtime.keyring), runtime.clock)
+        server = Server(
+            self.name,
+            [*parts.bindings, events_service.binding(relay)],
+            pipeline,
+            listen=settings.listen,
+            development=settings.development,
+            max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        )
+        takers = consumers(runtime.bus, runtime.database, parts.subscriptions)
+        checks = {"database": readiness.migrated(transactions, migrations_package)}
+        if not parts.makes_keys:
+            checks["keys"] = readiness.has_user_keys(runtime.keyring)
+        watch = readiness.Readiness(checks, server.set_ready).watch
+        purge = functools.partial(_purge, transactions, settings.idempotency_hours)
+        taking = [each.run for each in takers]
+        work: Sequence[Work] = [relay.run, *taking, *parts.background, watch, purge]
+        await stack.enter_async_context(supervised(work))
+        self.address = await server.start()
+        # Stopped first: callers leave before what serves them does.
+        stack.push_async_callback(server.stop, settings.drain_seconds)
+
+
+async def connect(name: str, settings: Settings, clock: Clock | None = None) -> Database:
+    """The service's database; waits up to 30 s for it to answer."""
+    wanted = DatabaseSettings(
+        url=settings.database_url,
+        application_name=f"comptoir-{name}",
+        pool_size=settings.pool_size,
+    )
+    give_up = asyncio.get_running_loop().time() + DATABASE_WAIT_SECONDS
+    while True:
+        try:
+            return await Database.connect(wanted, clock)
+        except DatabaseUnavailable:
+            if asyncio.get_running_loop().time() >= give_up:
+                raise
+            log.warning("waiting for the database")
+            await asyncio.sleep(0.5)
+
+
+def main(
+    name: str,
+    settings_type: type[S],
+    build: Build[S],
+    *,
+    metadata_module: str,
+    migrations_package: str,
+) -> None:
+    """The whole `__main__` of a service; exits with 0, 1 (failed) or 2 (wrong settings)."""
+    parser = argparse.ArgumentParser(prog=f"python -m comptoir_{name}")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve until SIGTERM (the default)")
+    migrate = commands.add_parser("migrate", help="bring the database to the newest revision")
+    migrate.add_argument("--check", action="store_true", help="only compare tables and database")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "migrate":
+            settings = load(Settings)
+            telemetry.configure_logging(name, settings.log_level)
+            importlib.import_module(metadata_module)
+            act = migrations.check if arguments.check else migrations.run
+            act(migrations_package, settings.database_url)
+        else:
+            uvloop.run(serve(name, load(settings_type), build, migrations_package))
+    except SettingsError as error:
+        sys.exit(_usage(error))
+
+
+async def serve(name: str, settings: S, build: Build[S], migrations_package: str) -> None:
+    """Serves until SIGTERM or SIGINT, then drains."""
+    telemetry.configure(name, settings)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    service = await Service.start(name, settings, build, migrations_package=migrations_package)
+    log.info("listening", extra={"listening": service.address})
+    await stopping.wait()
+    log.info("draining")
+    await service.stop()
+    log.info("stopped")
+    telemetry.shut_down()
+
+
+def _usage(error: SettingsError) -> int:
+    sys.stderr.write(f"settings: {error}\n")
+    return 2
+
+
+async def _purge(transactions: Transactions, hours: int) -> None:
+    """Forgets answers to request ids once nobody can be repeating them any more."""
+    while True:
+        async with transactions() as session:
+            before = session.clock.now() - timedelta(hours=hours)
+            more = await idempotency.purge(session, before)
+        if not more:
+            await asyncio.sleep(PURGE_INTERVAL_SECONDS)

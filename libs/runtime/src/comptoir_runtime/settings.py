@@ -1,0 +1,130 @@
+"""Settings: the environment, read once into one frozen dataclass.
+
+A field `pool_size: int = 10` is read from `POOL_SIZE`. Lists are separated by
+commas. Every wrong or missing variable is reported at once, by name.
+"""
+
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Mapping
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+S = TypeVar("S")
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+class SettingsError(Exception):
+    """One or more variables are missing or wrong; the text names each of them."""
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every service reads; a service adds its own fields in a subclass.
+
+    A neighbour `cart` is reached through a field `cart_target: str`.
+    """
+
+    database_url: str = dataclasses.field(repr=False)  # holds a password
+    nats_url: str = "nats://127.0.0.1:4222"
+    listen: str = "127.0.0.1:0"
+    """host:port; port 0 takes a free one, named in the log field `listening`."""
+    service_jwks: Path | None = None
+    """JWKS file with the public keys of the services; each key carries its issuer."""
+    service_key: Path | None = None
+    """PEM file with this service's private key, for its outgoing calls."""
+    environment: Environment = Environment.PRODUCTION
+    otel_exporter_otlp_endpoint: str = ""
+    """Empty turns traces and metrics export off."""
+    otel_traces_sampler_arg: float = 0.1
+    """Share of new traces that are recorded, 0 to 1."""
+    pool_size: int = 10
+    log_level: str = "INFO"
+    max_concurrent_rpcs: int = 1000
+    """Calls beyond this are refused at once instead of queueing."""
+    drain_seconds: float = 20.0
+    """How long calls in flight may take to end after SIGTERM."""
+    idempotency_hours: int = 24
+    """How long the answer to a request id is kept."""
+
+    @property
+    def development(self) -> bool:
+        return self.environment is Environment.DEVELOPMENT
+
+
+def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Reads the dataclass `cls` from the environment; raises `SettingsError`."""
+    source = os.environ if environ is None else environ
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # every caller passes a dataclass
+        variable = field.name.upper()
+        text = source.get(variable)
+        if text is None:
+            if _required(field):
+                problems.append(f"{variable} is not set")
+            continue
+        try:
+            values[field.name] = _parse(hints[field.name], text)
+        except ValueError as error:
+            problems.append(f"{variable}: {error}")
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return cls(**values)
+
+
+def _required(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _parse(kind: Any, text: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (types.UnionType, typing.Union):
+        return None if text == "" else _parse(_without_none(kind), text)
+    if origin is tuple:
+        item = get_args(kind)[0]
+        return tuple(_parse(item, part.strip()) for part in text.split(",") if part.strip())
+    if kind is bool:
+        return _boolean(text)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _choice(kind, text)
+    if kind in (str, int, float, Path):
+        # The value itself stays out of the message: it may be a secret.
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"not a valid {kind.__name__}") from None
+    raise TypeError(f"settings cannot hold {kind!r}")
+
+
+def _without_none(kind: Any) -> Any:
+    (only,) = (option for option in get_args(kind) if option is not type(None))
+    return only
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("not a boolean (true or false)")
+
+
+def _choice(kind: type[Enum], text: str) -> Enum:
+    try:
+        return kind(text)
+    except ValueError:
+        options = ", ".join(str(option.value) for option in kind)
+        raise ValueError(f"not one of {options}") from None

@@ -1,0 +1,236 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from comptoir_runtime.errors import RemoteFailure, Violation, from_rpc_error
+from comptoir_testing.demo import GetNoteRequest, Line, Note, PutNoteRequest
+from comptoir_testing.tokens import TokenFactory
+from libs.runtime.tests.integration.rpc.notes import Running, bearer
+
+PREFIX = "/comptoir.demo.v1.DemoService/"
+
+
+async def refusal_of(running: Running, name: str, request: Any, token: str = "") -> RemoteFailure:
+    with pytest.raises(RemoteFailure) as caught:
+        await running.client.call(name, request, metadata=bearer(token) if token else ())
+    return caught.value
+
+
+class TestAuthorisation:
+    async def test_without_a_token_only_what_anyone_may_call_is_open(
+        self, running: Running
+    ) -> None:
+        assert (await running.client.call("GetNote", GetNoteRequest())).number == 0
+        refused = await refusal_of(running, "PutNote", PutNoteRequest())
+        assert (refused.reason, refused.status) == (
+            "UNAUTHENTICATED",
+            grpc.StatusCode.UNAUTHENTICATED,
+        )
+        assert refused.domain == "comptoir.demo"
+        assert await running.notes() == 0
+
+    async def test_the_wrong_caller_is_refused_and_nothing_changes(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        refused = await refusal_of(running, "PutNote", PutNoteRequest(), tokens.staff("note.run"))
+        assert refused.reason == "PERMISSION_DENIED"
+        assert await running.notes() == 0
+        assert await running.events() == 0
+
+    async def test_a_bad_token_is_refused_even_where_none_is_needed(self, running: Running) -> None:
+        assert (await refusal_of(running, "GetNote", GetNoteRequest(), "x")).reason == (
+            "UNAUTHENTICATED"
+        )
+
+    async def test_another_scheme_is_refused(self, running: Running) -> None:
+        with pytest.raises(RemoteFailure, match="bearer"):
+            await running.client.call(
+                "GetNote", GetNoteRequest(), metadata=(("authorization", "Basic eDp5"),)
+            )
+
+    async def test_refusal_comes_before_the_request_is_read(self, running: Running) -> None:
+        with pytest.raises(RemoteFailure) as caught:
+            await running.client.raw("PutNote", b"\xff\xff\xff")
+        assert caught.value.reason == "UNAUTHENTICATED"
+
+    async def test_the_principal_reaches_the_method(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        token = tokens.customer("cus_7", visitor="vis_7")
+        await running.client.call(
+            "GetNote",
+            GetNoteRequest(),
+            metadata=(*bearer(token), ("accept-language", "fr-CA;q=0.9, en")),
+        )
+        (call,) = running.demo.calls
+        assert call.principal == tokens.principal_of(token)
+        assert call.locale == "fr-CA"
+        assert call.remaining is not None
+        assert 0 < call.remaining < 3.1
+
+    async def test_what_is_not_declared_does_not_exist(self, running: Running) -> None:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await running.unary("DropNotes")(b"")
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+class TestValidation:
+    async def test_violations_are_named_by_path(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        request = PutNoteRequest(text="x" * 41, lines=[Line(quantity=1), Line(quantity=0)])
+        refused = await refusal_of(running, "PutNote", request, tokens.visitor())
+        assert (refused.reason, refused.status) == (
+            "INVALID_FIELDS",
+            grpc.StatusCode.INVALID_ARGUMENT,
+        )
+        assert refused.violations == (
+            Violation("text", "must be at most 40 characters"),
+            Violation("lines[1].quantity", "must be greater than or equal to 1"),
+        )
+        assert await running.notes() == 0
+
+    async def test_bytes_that_are_no_message_are_refused(self, running: Running) -> None:
+        with pytest.raises(RemoteFailure) as caught:
+            await running.client.raw("GetNote", b"\xff\xff\xff")
+        assert caught.value.reason == "MALFORMED_REQUEST"
+        assert caught.value.status is grpc.StatusCode.INVALID_ARGUMENT
+
+
+class TestFailures:
+    async def test_a_named_failure_keeps_reason_and_metadata_and_rolls_back(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        request = PutNoteRequest(text="refused", request_id="r1")
+        refused = await refusal_of(running, "PutNote", request, tokens.visitor())
+        assert refused.reason == "TOO_MANY_NOTES"
+        assert refused.metadata == {"limit": "1"}
+        assert refused.message == "no more notes"
+        assert await running.notes() == 0
+        assert await running.events() == 0
+        assert await running.answers() == 0
+
+    async def test_an_unexpected_error_shows_only_a_log_id(
+        self, running: Running, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.ERROR):
+            refused = await refusal_of(running, "GetNote", GetNoteRequest(text="broken"))
+        assert (refused.reason, refused.message) == ("INTERNAL", "internal error")
+        assert refused.metadata["log_id"] == caplog.records[-1].__dict__["log_id"]
+
+    async def test_a_network_call_inside_a_transaction_is_a_programming_error(
+        self, running: Running, tokens: TokenFactory, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        request = PutNoteRequest(text="calls")
+        refused = await refusal_of(running, "PutNote", request, tokens.visitor())
+        assert refused.reason == "INTERNAL"
+        assert "NetworkCallInTransaction" in caplog.text
+        assert await running.notes() == 0
+
+    async def test_a_database_that_is_gone_is_unavailable(self, running: Running) -> None:
+        await running.database.close()
+        refused = await refusal_of(running, "GetNote", GetNoteRequest())
+        assert refused.reason == "DATABASE_UNAVAILABLE"
+        assert refused.status is grpc.StatusCode.UNAVAILABLE
+
+    async def test_a_lock_held_by_somebody_else_is_a_lock_timeout(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        somebody = await running.database.dedicated()
+        await somebody.execute("BEGIN; LOCK TABLE note IN ACCESS EXCLUSIVE MODE")
+        refused = await refusal_of(running, "PutNote", PutNoteRequest(), tokens.visitor())
+        await somebody.close()
+        assert (refused.reason, refused.status) == ("LOCK_TIMEOUT", grpc.StatusCode.ABORTED)
+        assert await running.notes() == 0
+
+
+class TestDeadline:
+    async def test_the_work_ends_with_the_callers_patience_and_is_rolled_back(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        with pytest.raises(RemoteFailure) as caught:
+            await running.client.call(
+                "PutNote",
+                PutNoteRequest(text="waits", request_id="r1"),
+                timeout=0.3,
+                metadata=bearer(tokens.visitor()),
+            )
+        assert caught.value.reason == "DEADLINE_EXCEEDED"
+        async with asyncio.timeout(2):
+            await running.demo.cancelled.wait()
+        assert await running.notes() == 0
+        assert await running.answers() == 0
+
+    @pytest.mark.parametrize("default_deadline", [0.2])
+    async def test_a_call_without_a_deadline_gets_one(self, running: Running) -> None:
+        calling = running.unary("GetNote")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await calling(GetNoteRequest(text="waits").SerializeToString())
+        assert from_rpc_error(caught.value).reason == "DEADLINE_EXCEEDED"
+        await running.demo.cancelled.wait()
+
+
+class TestStream:
+    async def test_answers_come_one_by_one(self, running: Running) -> None:
+        stream = running.client.stream("WatchNotes", GetNoteRequest())
+        assert [answer.number async for answer in stream] == [1, 2]
+
+    async def test_a_refusal_ends_the_stream_with_its_reason(self, running: Running) -> None:
+        stream = running.client.stream("WatchNotes", GetNoteRequest(text="refused"))
+        assert (await anext(stream)).number == 1
+        with pytest.raises(RemoteFailure) as caught:
+            await anext(stream)
+        assert caught.value.reason == "TOO_MANY_NOTES"
+
+    async def test_a_listener_that_leaves_ends_the_work(self, running: Running) -> None:
+        stream = running.client.stream("WatchNotes", GetNoteRequest(text="waits"))
+        await anext(stream)
+        await running.demo.started.wait()
+        await stream.aclose()
+        async with asyncio.timeout(2):
+            await running.demo.cancelled.wait()
+
+
+class TestUpload:
+    async def _send(self, running: Running, token: str, *requests: Any) -> bytes:
+        async def payloads() -> AsyncIterator[bytes]:
+            for request in requests:
+                yield request.SerializeToString()
+
+        calling: Any = running.channel.stream_unary(PREFIX + "UploadNotes")
+        answer: bytes = await calling(payloads(), metadata=bearer(token), timeout=2)
+        return answer
+
+    async def test_every_request_arrives(self, running: Running, tokens: TokenFactory) -> None:
+        token = tokens.service("till")
+        sent = (PutNoteRequest(text="a"), PutNoteRequest(text="b"))
+        assert await self._send(running, token, *sent) == (
+            Note(number=2, text="a,b").SerializeToString()
+        )
+
+    async def test_every_request_is_validated(self, running: Running, tokens: TokenFactory) -> None:
+        token = tokens.service("till")
+        sent = (PutNoteRequest(text="a"), PutNoteRequest(text="x" * 41))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await self._send(running, token, *sent)
+        assert from_rpc_error(caught.value).reason == "INVALID_FIELDS"
+
+    async def test_the_wrong_caller_is_refused(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await self._send(running, tokens.visitor(), PutNoteRequest())
+        assert from_rpc_error(caught.value).reason == "PERMISSION_DENIED"
+
+
+class TestProcess:
+    async def test_runs_its_own_transactions(self, running: Running, tokens: TokenFactory) -> None:
+        answer = await running.client.call(
+            "RunNote", PutNoteRequest(text="x"), metadata=bearer(tokens.staff("note.run"))
+        )
+        assert answer == Note(number=1)
+        assert await running.notes() == 1

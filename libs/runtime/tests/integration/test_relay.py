@@ -1,0 +1,357 @@
+"""From the outbox into the streams, whatever happens to NATS."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+from comptoir_local.embedded import EmbeddedNats
+from comptoir_runtime.bus import Bus
+from comptoir_runtime.database import Database, DatabaseSettings
+from comptoir_runtime.event_options import Kind
+from comptoir_runtime.outbox import Relay, upkeep
+from libs.runtime.tests import sample
+from libs.runtime.tests.integration.world import FACTS, STATES, World, stop, until
+
+SEQUENCES = "SELECT kind, producer_seq, previous_seq FROM outbox ORDER BY position"
+
+
+async def messages(world: World, stream: str) -> list[dict[str, Any]]:
+    """Every message of a stream: subject, headers and producer sequence."""
+    found = []
+    state = await world.stream(stream)
+    client = world.bus.client.jetstream()
+    for sequence in range(state["first_seq"], state["last_seq"] + 1):
+        message = await client.get_msg(stream, sequence)
+        found.append({"subject": message.subject, "data": message.data, **(message.headers or {})})
+    return found
+
+
+class TestPublishing:
+    async def test_an_event_arrives_with_the_attributes_of_cloud_events(self, world: World) -> None:
+        world.relay()
+        event = sample.ThingHappened(thing_id="a", number=7)
+        await world.emit(event)
+        await world.until_published()
+
+        (stored,) = await messages(world, FACTS)
+        ((event_id, created),) = await world.rows("SELECT id, created_at FROM outbox")
+        assert stored == {
+            "subject": "comptoir.runtimetest.v1.ThingHappened.a",
+            "data": event.SerializeToString(),
+            "Nats-Msg-Id": str(event_id),
+            "ce-specversion": "1.0",
+            "ce-id": str(event_id),
+            "ce-type": "comptoir.runtimetest.v1.ThingHappened",
+            "ce-source": "/comptoir/runtimetest",
+            "ce-time": created.isoformat(),
+            "Comptoir-Sequence": "1",
+            "Comptoir-Previous-Sequence": "0",
+        }
+
+    async def test_sequences_have_no_gap_and_name_the_one_before_of_their_type(
+        self, world: World
+    ) -> None:
+        world.relay()
+        await world.emit(
+            sample.ThingHappened(thing_id="a"),
+            sample.ThingEnded(thing_id="a"),
+            sample.ThingState(thing_id="a"),
+            sample.ThingHappened(thing_id="b"),
+        )
+        await world.until_published()
+        await world.emit(sample.ThingEnded(thing_id="b"))
+        await world.until_published()
+
+        assert await world.rows(SEQUENCES) == [
+            (1, 1, 0),
+            (1, 2, 0),
+            (2, 1, 0),
+            (1, 3, 1),
+            (1, 4, 2),
+        ]
+
+    async def test_numbering_goes_on_after_the_rows_were_swept(self, world: World) -> None:
+        _, task = world.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"), sample.ThingEnded(thing_id="a"))
+        await world.until_published()
+        await stop(task)
+        async with world.database.transactions() as session:
+            await session.execute("DELETE FROM outbox")
+
+        world.relay()
+        await world.emit(sample.ThingHappened(thing_id="b"))
+        await world.until_published()
+
+        assert await world.rows(SEQUENCES) == [(1, 3, 1)]
+
+    async def test_of_several_states_only_the_newest_is_published(self, world: World) -> None:
+        for number in range(1, 4):
+            await world.emit(sample.ThingState(thing_id="a", number=number))
+        await world.emit(sample.ThingState(thing_id="b", number=9))
+
+        world.relay()
+        await world.until_published()
+
+        stored = [
+            sample.ThingState.FromString(each["data"]) for each in await messages(world, STATES)
+        ]
+        assert [(each.thing_id, each.number) for each in stored] == [("a", 3), ("b", 9)]
+        replaced = await world.rows("SELECT stream_seq FROM outbox ORDER BY position")
+        assert replaced == [(None,), (None,), (1,), (2,)]
+
+    async def test_the_stream_keeps_one_state_of_each_thing(self, world: World) -> None:
+        world.relay()
+        for number in range(1, 4):
+            await world.emit(sample.ThingState(thing_id="a", number=number))
+            await world.until_published()
+
+        state = await world.stream(STATES)
+        assert state["subjects"] == {"comptoir.runtimetest.v1.ThingState.a": 1}
+        assert state["last_seq"] == 3
+
+    async def test_of_two_relays_one_leads_and_the_other_takes_over(
+        self, world: World, runtime_url: str
+    ) -> None:
+        other = await Database.connect(DatabaseSettings(url=runtime_url))
+        world._stack.push_async_callback(other.close)
+        first, first_task = world.relay()
+        await until(lambda: _leads(first))
+        second, _ = World(other, world.bus, world._stack).relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+        await asyncio.sleep(0.1)
+        assert (first.leading, second.leading) == (True, False)
+
+        await stop(first_task)
+        await world.emit(sample.ThingHappened(thing_id="b"))
+        await world.until_published()
+
+        assert (first.leading, second.leading) == (False, True)
+        assert (await world.stream(FACTS))["messages"] == 2
+
+    async def test_the_leader_learns_at_once_what_other_processes_commit(
+        self, world: World, runtime_url: str
+    ) -> None:
+        other = await Database.connect(DatabaseSettings(url=runtime_url))
+        world._stack.push_async_callback(other.close)
+        elsewhere = World(other, world.bus, world._stack)
+        leader, _ = world.relay(poll_seconds=60)
+        await until(lambda: _leads(leader))
+        elsewhere.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+
+        await elsewhere.emit(sample.ThingHappened(thing_id="b"))
+        await world.until_published()
+
+        assert await world.rows("SELECT producer_seq FROM outbox") == [(1,), (2,)]
+
+
+class TestLostStreams:
+    async def test_after_a_stream_was_deleted_everything_is_published_again(
+        self, world: World
+    ) -> None:
+        _, task = world.relay()
+        await world.emit(
+            sample.ThingHappened(thing_id="a"),
+            sample.ThingHappened(thing_id="b"),
+            sample.ThingState(thing_id="a", number=1),
+        )
+        await world.until_published()
+        await world.emit(sample.ThingState(thing_id="a", number=2))
+        await world.until_published()
+        before = await world.rows(SEQUENCES)
+        await stop(task)
+
+        await world.bus.api(f"STREAM.DELETE.{FACTS}")
+        await world.bus.api(f"STREAM.DELETE.{STATES}")
+        world.relay()
+        await until(lambda: _stream_has(world, FACTS, 2))
+        await until(lambda: _stream_has(world, STATES, 1))
+
+        assert await world.rows(SEQUENCES) == before
+        facts = [each["Comptoir-Sequence"] for each in await messages(world, FACTS)]
+        assert facts == ["1", "2"]
+        (state,) = await messages(world, STATES)
+        assert sample.ThingState.FromString(state["data"]).number == 2
+
+    async def test_a_stream_deleted_under_a_running_relay_is_noticed_by_the_next_event(
+        self, world: World
+    ) -> None:
+        world.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+
+        await world.bus.api(f"STREAM.DELETE.{FACTS}")
+        await world.emit(sample.ThingHappened(thing_id="b"))
+        await until(lambda: _stream_has(world, FACTS, 2))
+
+        assert sorted(each["subject"][-1] for each in await messages(world, FACTS)) == ["a", "b"]
+
+    async def test_what_a_stream_lost_at_its_end_is_published_again(self, world: World) -> None:
+        """As after a restore of NATS: the stream ends before what the outbox has recorded."""
+        _, task = world.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+        await stop(task)
+        await world.emit(sample.ThingHappened(thing_id="b"))
+        async with world.database.transactions() as session:
+            await session.execute(
+                "UPDATE outbox SET published_at = now(), producer_seq = 2, previous_seq = 1,"
+                " stream_seq = 2 WHERE published_at IS NULL"
+            )
+
+        world.relay()
+        await until(lambda: _stream_has(world, FACTS, 2))
+
+        assert [each["subject"][-1] for each in await messages(world, FACTS)] == ["a", "b"]
+
+    async def test_subjects_of_another_version_stay_in_the_stream(self, world: World) -> None:
+        config = {"name": FACTS, "subjects": ["comptoir.runtimetest.v1.ThingYetToCome.*"]}
+        await world.bus.connected()
+        await world.bus.api(f"STREAM.CREATE.{FACTS}", config)
+
+        world.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+
+        info = await world.bus.api(f"STREAM.INFO.{FACTS}")
+        package = "comptoir.runtimetest.v1"
+        assert info["config"]["subjects"] == [
+            f"{package}.ThingEnded.*",
+            f"{package}.ThingHappened.*",
+            f"{package}.ThingYetToCome.*",
+        ]
+
+
+class TestReplay:
+    async def test_a_range_is_published_again_past_the_duplicate_window(self, world: World) -> None:
+        relay, _ = world.relay()
+        await world.emit(*(sample.ThingHappened(thing_id=str(number)) for number in range(1, 6)))
+        await world.until_published()
+
+        assert await relay.replay(Kind.FACT, 2, 4) == 3
+
+        stored = await messages(world, FACTS)
+        assert [each["Comptoir-Sequence"] for each in stored] == list("12345234")
+        assert [each["ce-id"] for each in stored[5:]] == [each["ce-id"] for each in stored[1:4]]
+        assert len({each["Nats-Msg-Id"] for each in stored}) == 8
+
+    async def test_without_an_end_it_goes_to_the_newest(self, world: World) -> None:
+        relay, _ = world.relay()
+        await world.emit(*(sample.ThingHappened(thing_id=str(number)) for number in range(1, 4)))
+        await world.until_published()
+
+        assert await relay.replay(Kind.FACT, 2, 0) == 2
+        assert (await world.stream(FACTS))["messages"] == 5
+
+    async def test_an_old_state_never_overwrites_the_newest(self, world: World) -> None:
+        relay, _ = world.relay()
+        for number in (1, 2):
+            await world.emit(sample.ThingState(thing_id="a", number=number))
+            await world.until_published()
+
+        assert await relay.replay(Kind.STATE, 1, 1) == 0
+        assert await relay.replay(Kind.STATE, 1, 2) == 1
+
+        stored = await world.bus.client.jetstream().get_last_msg(
+            STATES, "comptoir.runtimetest.v1.ThingState.a"
+        )
+        assert sample.ThingState.FromString(stored.data).number == 2
+
+
+class TestSweep:
+    async def test_old_facts_and_replaced_states_are_forgotten(self, world: World) -> None:
+        _, task = world.relay()
+        for number in (1, 2):
+            await world.emit(
+                sample.ThingHappened(thing_id="a", number=number),
+                sample.ThingState(thing_id="a", number=number),
+            )
+            await world.until_published()
+        await stop(task)
+        await world.emit(sample.ThingHappened(thing_id="unpublished"))
+        async with world.database.transactions() as session:
+            await session.execute("UPDATE outbox SET created_at = now() - interval '9 days'")
+            await session.execute("UPDATE outbox SET created_at = now() WHERE position = 1")
+            await session.execute(
+                "INSERT INTO inbox SELECT gen_random_uuid(), 'p', 't', 1, 0, now() - age"
+                " FROM unnest(ARRAY[interval '9 days', interval '11 days']) AS age"
+            )
+
+        connection = await world.database.dedicated()
+        assert await upkeep.sweep(connection) is False
+        await connection.close()
+
+        left = await world.rows("SELECT position, kind FROM outbox ORDER BY position")
+        # Young; the newest state, however old; and what is not published yet.
+        assert left == [(1, 1), (4, 2), (5, 1)]
+        assert await world.value("SELECT count(*) FROM inbox") == 1
+
+
+class TestOutage:
+    async def test_while_nats_is_down_transactions_go_on_and_their_events_follow(
+        self, outage: World, own_nats: EmbeddedNats
+    ) -> None:
+        outage.relay()
+        await outage.emit(sample.ThingHappened(thing_id="before"))
+        await outage.until_published()
+
+        own_nats.stop()
+        for number in range(20):
+            await outage.emit(sample.ThingHappened(thing_id=f"during{number}"))
+        assert await outage.value("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 20
+        own_nats.start()
+        await outage.until_published()
+
+        stored = await messages(outage, FACTS)
+        names = ["before", *(f"during{number}" for number in range(20))]
+        assert [each["subject"].rsplit(".", 1)[1] for each in stored] == names
+        assert [each["Comptoir-Sequence"] for each in stored] == [str(n) for n in range(1, 22)]
+
+    async def test_a_service_starts_while_nats_is_down(
+        self, database: Database, own_nats: EmbeddedNats
+    ) -> None:
+        url = own_nats.url
+        own_nats.stop()
+        async with AsyncExitStack() as stack:
+            bus = Bus(url, "taker")
+            bus.start()
+            stack.push_async_callback(bus.close)
+            world = World(database, bus, stack)
+            world.relay()
+            await world.emit(sample.ThingHappened(thing_id="a"))
+            own_nats.start()
+            await world.until_published()
+            assert (await world.stream(FACTS))["messages"] == 1
+
+    async def test_a_store_that_was_wiped_is_filled_again(
+        self, outage: World, own_nats: EmbeddedNats
+    ) -> None:
+        outage.relay()
+        await outage.emit(sample.ThingHappened(thing_id="a"), sample.ThingState(thing_id="a"))
+        await outage.until_published()
+
+        own_nats.stop()
+        for file in (own_nats.home / "jetstream").rglob("*"):
+            if file.is_file():
+                file.unlink()
+        own_nats.start()
+        await until(lambda: _stream_has(outage, FACTS, 1))
+        await until(lambda: _stream_has(outage, STATES, 1))
+
+        assert (await outage.stream(FACTS))["messages"] == 1
+        assert (await outage.stream(STATES))["messages"] == 1
+
+
+async def _leads(relay: Relay) -> bool:
+    return relay.leading
+
+
+async def _stream_has(world: World, name: str, count: int) -> bool:
+    if not world.bus.is_connected:
+        return False
+    try:
+        return bool((await world.stream(name))["messages"] == count)
+    except Exception:  # noqa: BLE001 - not there yet
+        return False

@@ -1,0 +1,107 @@
+"""A producer and a consumer of events in one process, on real PostgreSQL and NATS."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from google.protobuf.message import Message
+
+from comptoir_runtime.bus import Bus, Subscription
+from comptoir_runtime.consumer import Policy, consumers
+from comptoir_runtime.database import Database, Session
+from comptoir_runtime.event_options import event_type
+from comptoir_runtime.outbox import Relay
+from comptoir_runtime.outbox.relay import POLL_SECONDS
+from libs.runtime.tests import sample
+
+TYPES = [event_type(each) for each in (sample.ThingHappened, sample.ThingEnded, sample.ThingState)]
+FACTS = f"facts-{sample.SERVICE}"
+STATES = f"state-{sample.SERVICE}"
+
+RECORD = "INSERT INTO thing (id, colour, details, count) VALUES ($1, 'red', '{}', 1)"
+RECORD_OR_COUNT = RECORD + " ON CONFLICT (id) DO UPDATE SET count = thing.count + 1"
+COUNTS = "SELECT id, count FROM thing ORDER BY id"
+
+
+async def record(session: Session, message: Any) -> None:
+    """A handler that counts how often it had its effect."""
+    await session.execute(RECORD_OR_COUNT, message.thing_id)
+
+
+class World:
+    def __init__(self, database: Database, bus: Bus, stack: AsyncExitStack) -> None:
+        self.database = database
+        self.bus = bus
+        self._stack = stack
+
+    def background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._stack.push_async_callback(stop, task)
+        return task
+
+    def relay(
+        self, bus: Bus | None = None, *, poll_seconds: float = POLL_SECONDS
+    ) -> tuple[Relay, asyncio.Task[None]]:
+        relay = Relay(
+            self.database, bus or self.bus, sample.SERVICE, TYPES, poll_seconds=poll_seconds
+        )
+        return relay, self.background(relay.run())
+
+    def consume(
+        self, *subscriptions: Subscription, policy: Policy | None = None
+    ) -> list[asyncio.Task[None]]:
+        made = consumers(self.bus, self.database, subscriptions, policy or Policy())
+        return [self.background(each.run()) for each in made]
+
+    async def emit(self, *events: Message) -> None:
+        async with self.database.transactions() as session:
+            for event in events:
+                session.emit(event)
+
+    async def value(self, sql: str, *arguments: Any) -> Any:
+        async with self.database.transactions.reading() as session:
+            return await session.fetchval(sql, *arguments)
+
+    async def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        async with self.database.transactions.reading() as session:
+            return [tuple(row.values()) for row in await session.fetch(sql, *arguments)]
+
+    async def counts(self) -> dict[str, int]:
+        return dict(await self.rows(COUNTS))
+
+    async def until_counts(self, expected: dict[str, int]) -> None:
+        await until(lambda: self._has_counts(expected))
+        assert await self.counts() == expected
+
+    async def until_published(self) -> None:
+        await until(self._all_published)
+
+    async def stream(self, name: str) -> dict[str, Any]:
+        """The state of a stream, as JetStream tells it."""
+        info = await self.bus.api(f"STREAM.INFO.{name}", {"subjects_filter": ">"})
+        state: dict[str, Any] = info["state"]
+        return state
+
+    async def _has_counts(self, expected: dict[str, int]) -> bool:
+        return await self.counts() == expected
+
+    async def _all_published(self) -> bool:
+        return not await self.value("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+    """Waits for a condition; gives up quietly, so that the test's own assertion tells the story."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if await condition():
+            return
+        await asyncio.sleep(0.01)

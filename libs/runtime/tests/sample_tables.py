@@ -1,0 +1,20 @@
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, Integer, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Thing(SQLModel, table=True):
+    __tablename__ = "thing"
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    colour: str = Field(sa_column=Column(Text, nullable=False))
+    details: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    count: int = Field(sa_column=Column(Integer, nullable=False))

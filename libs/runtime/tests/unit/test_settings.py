@@ -1,0 +1,61 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from comptoir_runtime.settings import Environment, Settings, SettingsError, load
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrinterSettings(Settings):
+    cart_target: str
+    duplex: bool = False
+    trays: tuple[int, ...] = (1,)
+    profile: Path | None = None
+
+
+FULL = {
+    "DATABASE_URL": "postgresql://printer:secret@db/printer",
+    "CART_TARGET": "dns:///cart:5000",
+    "POOL_SIZE": "4",
+    "ENVIRONMENT": "development",
+    "DUPLEX": "yes",
+    "TRAYS": "1, 3",
+    "PROFILE": "/etc/profile.icc",
+    "UNRELATED": "x",
+}
+
+
+class TestLoad:
+    def test_reads_every_kind_of_field(self) -> None:
+        settings = load(PrinterSettings, FULL)
+        assert settings.pool_size == 4
+        assert settings.environment is Environment.DEVELOPMENT
+        assert settings.development
+        assert settings.duplex is True
+        assert settings.trays == (1, 3)
+        assert settings.profile == Path("/etc/profile.icc")
+        assert settings.cart_target == "dns:///cart:5000"
+
+    def test_defaults_are_safe(self) -> None:
+        settings = load(Settings, {"DATABASE_URL": "x"})
+        assert settings.environment is Environment.PRODUCTION
+        assert settings.otel_exporter_otlp_endpoint == ""
+        assert settings.service_jwks is None
+
+    def test_an_empty_optional_is_none(self) -> None:
+        assert load(PrinterSettings, {**FULL, "PROFILE": ""}).profile is None
+
+    def test_names_every_variable_that_is_wrong_at_once(self) -> None:
+        wrong = {"POOL_SIZE": "many", "ENVIRONMENT": "moon", "DUPLEX": "perhaps"}
+        with pytest.raises(SettingsError) as caught:
+            load(PrinterSettings, wrong)
+        text = str(caught.value)
+        assert "DATABASE_URL is not set" in text
+        assert "CART_TARGET is not set" in text
+        assert "POOL_SIZE: not a valid int" in text
+        assert "ENVIRONMENT: not one of development, production" in text
+        assert "DUPLEX: not a boolean" in text
+
+    def test_never_shows_a_password(self) -> None:
+        assert "secret" not in repr(load(PrinterSettings, FULL))
