@@ -1,0 +1,71 @@
+"""Examples: what the shared suites need to know of one service."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import Message
+
+from comptoir.events.v1 import events_service_pb2
+from comptoir.options.v1 import event_pb2
+from comptoir_testing.procedures import Procedure
+from comptoir_testing.tokens import TokenFactory
+
+if TYPE_CHECKING:  # The harness imports this module.
+    from comptoir_testing.harness import ServiceHarness
+
+type_of_request = Message | list[Message]
+Make = Callable[["ServiceHarness"], type_of_request | Awaitable[type_of_request]]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """How one procedure is called successfully.
+
+    `make` arranges what the call needs (a cart to add to, three things to list) and returns the
+    request; a list of requests for a client stream. `token` is the caller's; None for a
+    procedure that anyone may call.
+    """
+
+    make: Make
+    token: Callable[[TokenFactory], str] | None = None
+    names_owned_thing: bool = True
+    """False when an `owner` procedure acts on the caller itself (create a cart, list my orders),
+    so that another customer does not touch the example's things but their own."""
+    other_body: Callable[[Message], Message] | None = None
+    """Another valid body under the same request id; found by changing one field when absent."""
+
+    async def request(self, harness: "ServiceHarness") -> type_of_request:
+        """Arrange, and return a new valid request."""
+        made = self.make(harness)
+        return await made if inspect.isawaitable(made) else made
+
+    def bearer(self, tokens: TokenFactory) -> str | None:
+        """The token of the example's caller."""
+        return self.token(tokens) if self.token is not None else None
+
+
+Examples = Mapping[str, Example]
+
+
+def _replay(_: "ServiceHarness") -> Message:
+    return events_service_pb2.ReplayEventsRequest(
+        kind=event_pb2.Event.KIND_FACT, first_sequence=1, last_sequence=1
+    )
+
+
+# What the runtime offers in every service needs no example of the service's own.
+COMMON: Examples = {
+    "ReplayEvents": Example(_replay, token=lambda tokens: tokens.staff("events.replay"))
+}
+
+
+def example_of(procedure: Procedure, examples: Examples) -> Example:
+    """The example of a procedure; an assertion error naming what to add when there is none."""
+    example = examples.get(procedure.name) or COMMON.get(procedure.name)
+    assert example is not None, (
+        f"{procedure.path} has no example: add "
+        f'"{procedure.name}": Example(...) to the `examples` of this suite'
+    )
+    return example

@@ -1,0 +1,89 @@
+"""Pages: each item once, in one order, whatever the size."""
+
+import grpc
+from google.protobuf.message import Message
+
+from comptoir_testing.harness import ServiceHarness
+from comptoir_testing.procedures import Procedure
+from comptoir_testing.suites.base import ProcedureSuite, accepted, changed, refused
+
+_MOST_PAGES = 200
+_HUGE = 2_000_000_000
+_MADE_UP = "garbage"
+
+
+class PagingSuite(ProcedureSuite):
+    """Every procedure whose request has `page_size` and `page_token`.
+
+    Its example has to arrange at least two items, and no more than one default page.
+    """
+
+    @classmethod
+    def applies_to(cls, procedure: Procedure) -> bool:
+        return procedure.takes("page_size", "page_token")
+
+    async def test_single_item_pages_give_each_item_once(
+        self, procedure: Procedure, harness: ServiceHarness
+    ) -> None:
+        request, token = await self.arranged(procedure, harness)
+        everything, _ = await self._page(procedure, harness, request, token)
+        assert len(everything) >= 2, (
+            f"the example of {procedure} must arrange at least two items, found {len(everything)}"
+        )
+
+        walked: list[bytes] = []
+        request = changed(request, page_size=1)
+        for _ in range(_MOST_PAGES):
+            items, following = await self._page(procedure, harness, request, token)
+            assert len(items) <= 1, f"{procedure} gave {len(items)} items for page_size 1"
+            walked += items
+            if not following:
+                break
+            request = changed(request, page_token=following)
+        else:
+            raise AssertionError(f"{procedure} still had a next page after {_MOST_PAGES}")
+
+        assert walked == everything
+
+    async def test_a_huge_page_size_is_clamped(
+        self, procedure: Procedure, harness: ServiceHarness
+    ) -> None:
+        request, token = await self.arranged(procedure, harness)
+        everything, _ = await self._page(procedure, harness, request, token)
+
+        huge = changed(request, page_size=_HUGE)
+
+        assert (await self._page(procedure, harness, huge, token))[0] == everything
+
+    async def test_a_negative_page_size_is_refused(
+        self, procedure: Procedure, harness: ServiceHarness
+    ) -> None:
+        request, token = await self.arranged(procedure, harness)
+
+        outcome = await harness.outcome(procedure, changed(request, page_size=-1), token)
+
+        assert outcome.status is grpc.StatusCode.INVALID_ARGUMENT, f"answered {outcome}"
+
+    async def test_a_made_up_page_token_is_refused(
+        self, procedure: Procedure, harness: ServiceHarness
+    ) -> None:
+        request, token = await self.arranged(procedure, harness)
+
+        outcome = await harness.outcome(procedure, changed(request, page_token=_MADE_UP), token)
+
+        refused(outcome, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
+
+    async def _page(
+        self, procedure: Procedure, harness: ServiceHarness, request: Message, token: str | None
+    ) -> tuple[list[bytes], str]:
+        """The serialised items of one page, and the token of the next."""
+        body = accepted(procedure, await harness.outcome(procedure, request, token))
+        response = procedure.response_type.FromString(body)
+        items = getattr(response, procedure.items.name)
+        return [_bytes_of(item) for item in items], getattr(response, "next_page_token")  # noqa: B009 - of any response
+
+
+def _bytes_of(item: Message | str) -> bytes:
+    if isinstance(item, str):
+        return item.encode()
+    return item.SerializeToString(deterministic=True)

@@ -1,0 +1,3 @@
+from libs.testing.tests.sample.service import Shelf, sample
+
+SERVICE = sample(Shelf)

@@ -1,0 +1,5 @@
+from sqlalchemy import MetaData
+
+from comptoir_runtime.migrations import environment
+
+environment(MetaData())
