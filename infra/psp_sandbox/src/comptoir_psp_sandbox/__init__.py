@@ -1,0 +1,1 @@
+"""A sandbox payment provider: its own process, its own durable journal."""
