@@ -1,0 +1,1 @@
+"""What is where, and who it is promised to."""

@@ -1,0 +1,98 @@
+"""Places that hold stock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import asin, cos, radians, sin, sqrt
+
+EARTH_RADIUS_KM = 6371.0
+
+
+class LocationKind(IntEnum):
+    """What kind of place it is; the numbers are those of the contract."""
+
+    WAREHOUSE = 1
+    STORE = 2
+    SUPPLIER = 3
+    TRANSIT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point on the Earth in degrees, WGS 84."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address."""
+
+    recipient: str = ""
+    lines: tuple[str, ...] = ()
+    postal_code: str = ""
+    city: str = ""
+    country: str = ""
+    phone: str = ""
+    point: Point | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place that holds stock; an inactive one offers nothing."""
+
+    code: str
+    kind: LocationKind
+    name: str
+    address: Address = field(default_factory=Address)
+    time_zone: str = ""
+    can_ship: bool = False
+    can_pick_up: bool = False
+    can_return: bool = False
+    active: bool = True
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which locations a question is about; empty fields do not restrict."""
+
+    codes: frozenset[str] = frozenset()
+    can_ship: bool = False
+    can_pick_up: bool = False
+    near: Point | None = None
+    within_km: int = 0
+
+    def matches(self, location: Location) -> bool:
+        """Whether the location's stock counts."""
+        return (
+            location.active
+            and (not self.codes or location.code in self.codes)
+            and (not self.can_ship or location.can_ship)
+            and (not self.can_pick_up or location.can_pick_up)
+            and self._is_near(location)
+        )
+
+    def _is_near(self, location: Location) -> bool:
+        if self.near is None or not self.within_km:
+            return True
+        return self.distance(location) <= self.within_km
+
+    def distance(self, location: Location) -> float:
+        """Kilometres from the wished point; infinite when either point is unknown."""
+        if self.near is None or location.address.point is None:
+            return float("inf")
+        return distance_km(self.near, location.address.point)
+
+
+def distance_km(start: Point, end: Point) -> float:
+    """Great-circle distance in kilometres (haversine)."""
+    latitudes = radians(end.latitude - start.latitude)
+    longitudes = radians(end.longitude - start.longitude)
+    chord = (
+        sin(latitudes / 2) ** 2
+        + cos(radians(start.latitude)) * cos(radians(end.latitude)) * sin(longitudes / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_KM * asin(sqrt(chord))

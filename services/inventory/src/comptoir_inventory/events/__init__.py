@@ -1,0 +1,33 @@
+"""Facts and states of this service, as messages for the outbox."""
+
+from __future__ import annotations
+
+from comptoir.inventory.v1 import events_pb2
+from comptoir_inventory.domain.locations import Location
+from comptoir_inventory.domain.reservations import Reservation
+from comptoir_inventory.domain.stock import Availability, Movement
+from comptoir_inventory.events import resources
+
+
+def availability_state(entry: Availability) -> events_pb2.AvailabilityState:
+    """The latest figures of a sku."""
+    return events_pb2.AvailabilityState(
+        sku=entry.sku, availability=resources.availability_to(entry)
+    )
+
+
+def location_state(location: Location) -> events_pb2.LocationState:
+    """The latest state of a location."""
+    return events_pb2.LocationState(code=location.code, location=resources.location_to(location))
+
+
+def reservation_expired(reservation: Reservation) -> events_pb2.ReservationExpired:
+    """A promise ended because its time was up."""
+    return events_pb2.ReservationExpired(
+        reservation_id=reservation.id, reservation=resources.reservation_to(reservation)
+    )
+
+
+def stock_moved(movement: Movement) -> events_pb2.StockMoved:
+    """What is on hand has changed."""
+    return events_pb2.StockMoved(sku=movement.sku, movement=resources.movement_to(movement))

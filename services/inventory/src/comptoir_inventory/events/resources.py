@@ -1,0 +1,108 @@
+"""Values → resources of the contract, for answers and for events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from comptoir.inventory.v1 import stock_pb2
+from comptoir.type.v1 import address_pb2
+from comptoir_inventory.domain.locations import Address, Location
+from comptoir_inventory.domain.reservations import Reservation
+from comptoir_inventory.domain.stock import Availability, Movement
+from comptoir_runtime import etag
+
+NO_ADDRESS = Address()
+
+
+def availability_to(entry: Availability, *, by_location: bool = True) -> stock_pb2.Availability:
+    """What of one sku can be promised."""
+    return stock_pb2.Availability(
+        sku=entry.sku,
+        available=entry.available,
+        levels=[
+            stock_pb2.StockLevel(
+                location=level.location,
+                on_hand=level.on_hand,
+                reserved=level.reserved,
+                safety_stock=level.safety_stock,
+                available=level.available,
+            )
+            for level in (entry.levels if by_location else ())
+        ],
+        revision=entry.revision,
+        as_of_time=_timestamp(entry.as_of),
+    )
+
+
+def reservation_to(reservation: Reservation) -> stock_pb2.Reservation:
+    """A promise of stock."""
+    return stock_pb2.Reservation(
+        id=reservation.id,
+        owner=reservation.owner,
+        state=stock_pb2.Reservation.State.ValueType(reservation.state),
+        lines=[
+            stock_pb2.ReservationLine(
+                sku=line.sku,
+                location=line.location,
+                quantity=line.units,
+                consumed_quantity=line.consumed,
+            )
+            for line in reservation.lines
+        ],
+        expire_time=_timestamp(reservation.expires_at),
+        create_time=_timestamp(reservation.created_at),
+    )
+
+
+def movement_to(movement: Movement) -> stock_pb2.Movement:
+    """One change of what is on hand."""
+    return stock_pb2.Movement(
+        id=movement.id,
+        sku=movement.sku,
+        location=movement.location,
+        quantity=movement.units,
+        reason=stock_pb2.Movement.Reason.ValueType(movement.reason),
+        reference=movement.reference,
+        actor=movement.actor,
+        create_time=_timestamp(movement.created_at),
+    )
+
+
+def location_to(location: Location) -> stock_pb2.Location:
+    """A location as callers see it."""
+    return stock_pb2.Location(
+        code=location.code,
+        kind=stock_pb2.Location.Kind.ValueType(location.kind),
+        name=location.name,
+        address=None if location.address == NO_ADDRESS else _address_to(location.address),
+        time_zone=location.time_zone,
+        can_ship=location.can_ship,
+        can_pick_up=location.can_pick_up,
+        can_return=location.can_return,
+        active=location.active,
+        etag=etag.of(location.version),
+    )
+
+
+def _address_to(address: Address) -> address_pb2.Address:
+    point = address.point
+    return address_pb2.Address(
+        recipient=address.recipient,
+        lines=address.lines,
+        postal_code=address.postal_code,
+        city=address.city,
+        country=address.country,
+        phone=address.phone,
+        point=None
+        if point is None
+        else address_pb2.Point(latitude=point.latitude, longitude=point.longitude),
+    )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    """A moment, as the contract writes it."""
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message

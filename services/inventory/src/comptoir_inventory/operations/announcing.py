@@ -1,0 +1,39 @@
+"""Publishing what can be promised, soon after it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from comptoir_inventory.operations.stock import announce_changes
+from comptoir_runtime.database import Session, Transactions
+
+BATCH = 500
+# Changes of another replica, or of one that died before it announced them, wait this long.
+POLL_SECONDS = 0.25
+
+
+class Announcer:
+    """Turns noted changes into state events; made inside the event loop."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+        self._woken = asyncio.Event()
+
+    def after(self, session: Session) -> None:
+        """Announces what this transaction changes, as soon as it is committed."""
+        session.after_commit(self._woken.set)
+
+    async def run(self) -> None:
+        """Announces for ever."""
+        while True:
+            self._woken.clear()
+            while await self._transactions.run(self._announce) == BATCH:
+                pass
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._woken.wait()
+
+    @staticmethod
+    async def _announce(session: Session) -> int:
+        return await announce_changes(session, BATCH)

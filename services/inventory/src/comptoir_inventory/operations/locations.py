@@ -1,0 +1,62 @@
+"""Creating, changing and listing locations."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from comptoir_inventory import events
+from comptoir_inventory.domain.locations import Location
+from comptoir_inventory.errors import LocationExists, LocationNotFound
+from comptoir_inventory.store import locations as store
+from comptoir_runtime import etag
+from comptoir_runtime.database import Session
+
+CHANGEABLE = frozenset(
+    {
+        "kind",
+        "name",
+        "address",
+        "time_zone",
+        "can_ship",
+        "can_pick_up",
+        "can_return",
+        "active",
+    }
+)
+
+
+async def create_location(session: Session, location: Location) -> Location:
+    """Stores a location under a new code."""
+    if not await store.insert(session, location):
+        raise LocationExists(location.code)
+    session.emit(events.location_state(location))
+    return location
+
+
+async def update_location(
+    session: Session, wanted: Location, fields: AbstractSet[str], given_etag: str
+) -> Location:
+    """Changes the named fields; a location that closes or opens changes what can be promised."""
+    present = await store.lock(session, wanted.code)
+    if present is None:
+        raise LocationNotFound(wanted.code)
+    etag.check(given_etag, present.version)
+    changes = {field: getattr(wanted, field) for field in fields}
+    changed = replace(present, **changes, version=present.version + 1)
+    await store.update(session, changed)
+    await store.announce_stock_at(session, changed.code)
+    session.emit(events.location_state(changed))
+    return changed
+
+
+async def list_locations(session: Session, kind: int, after: str, size: int) -> list[Location]:
+    """Locations in the order of their codes."""
+    return await store.page(session, kind, after, size)
+
+
+async def require_known(session: Session, codes: AbstractSet[str]) -> None:
+    """Raises `LocationNotFound` naming the first code nobody knows."""
+    unknown = await store.first_unknown(session, sorted(codes))
+    if unknown is not None:
+        raise LocationNotFound(unknown)

@@ -1,0 +1,126 @@
+"""Shapes of the tables, no rules."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+# First: it sets the naming convention of constraints and brings the runtime's tables.
+from comptoir_runtime.tables import timestamp
+
+
+def _text(**options: Any) -> "Column[str]":
+    return Column(Text, **{"nullable": False, **options})
+
+
+def _integer(kind: Any = Integer, **options: Any) -> "Column[int]":
+    return Column(kind, **{"nullable": False, **options})
+
+
+def _flag() -> "Column[bool]":
+    return Column(Boolean, nullable=False)
+
+
+class LocationRow(SQLModel, table=True):
+    """A place that holds stock."""
+
+    __tablename__ = "location"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("kind BETWEEN 1 AND 4", name="kind"),
+    )
+
+    code: str = Field(sa_column=_text(primary_key=True))
+    kind: int = Field(sa_column=_integer(SmallInteger))
+    name: str = Field(sa_column=_text())
+    address: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    latitude: float | None = Field(sa_column=Column(Double))
+    longitude: float | None = Field(sa_column=Column(Double))
+    time_zone: str = Field(sa_column=_text())
+    can_ship: bool = Field(sa_column=_flag())
+    can_pick_up: bool = Field(sa_column=_flag())
+    can_return: bool = Field(sa_column=_flag())
+    active: bool = Field(sa_column=_flag())
+    version: int = Field(sa_column=_integer())
+
+
+class StockItemRow(SQLModel, table=True):
+    """Figures of one sku at one location; what cannot be true cannot be stored."""
+
+    __tablename__ = "stock_item"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("reserved >= 0", name="reserved"),
+        CheckConstraint("on_hand >= reserved", name="on_hand"),
+        CheckConstraint("safety_stock >= 0", name="safety_stock"),
+        # Room on the page: reserving changes no index and can stay in place.
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    sku: str = Field(sa_column=_text(primary_key=True))
+    location: str = Field(sa_column=_text(primary_key=True))
+    on_hand: int = Field(sa_column=_integer())
+    reserved: int = Field(sa_column=_integer())
+    safety_stock: int = Field(sa_column=_integer())
+    version: int = Field(sa_column=_integer(BigInteger))
+
+
+class ReservationRow(SQLModel, table=True):
+    """A promise with its lines: always read and written whole."""
+
+    __tablename__ = "reservation"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        UniqueConstraint("owner", "request_id"),
+        CheckConstraint("state BETWEEN 1 AND 5", name="state"),
+        Index("ix_reservation_held", "expires_at", postgresql_where="state = 1"),
+    )
+
+    id: str = Field(sa_column=_text(primary_key=True))
+    owner: str = Field(sa_column=_text())
+    request_id: str = Field(sa_column=_text())
+    state: int = Field(sa_column=_integer(SmallInteger))
+    lines: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
+    expires_at: datetime = Field(sa_column=timestamp())
+    created_at: datetime = Field(sa_column=timestamp())
+
+
+class MovementRow(SQLModel, table=True):
+    """One change of what is on hand; a trigger refuses to alter or delete it."""
+
+    __tablename__ = "movement"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("units <> 0", name="units"),
+        CheckConstraint("reason BETWEEN 1 AND 8", name="reason"),
+        Index("ix_movement_sku_location", "sku", "location", "position"),
+    )
+
+    position: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    id: str = Field(sa_column=_text(unique=True))
+    sku: str = Field(sa_column=_text())
+    location: str = Field(sa_column=_text())
+    units: int = Field(sa_column=_integer())
+    reason: int = Field(sa_column=_integer(SmallInteger))
+    reference: str = Field(sa_column=_text())
+    actor: str = Field(sa_column=_text())
+    created_at: datetime = Field(sa_column=timestamp())
+
+
+class StockChangeRow(SQLModel, table=True):
+    """A sku whose availability has changed and is to be announced."""
+
+    __tablename__ = "stock_change"
+
+    position: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    sku: str = Field(sa_column=_text())
