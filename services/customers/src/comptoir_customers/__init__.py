@@ -1,0 +1,1 @@
+"""One person, known everywhere, on their own terms."""

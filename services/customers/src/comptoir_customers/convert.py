@@ -1,0 +1,126 @@
+"""Messages ↔ values, both ways; no decisions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from comptoir.customers.v1 import customer_pb2
+from comptoir.type.v1 import address_pb2
+from comptoir_customers.domain.people import Address, Customer, Point, StaffMember
+from comptoir_customers.domain.sessions import Session
+from comptoir_customers.domain.timeline import Touch
+from comptoir_runtime import etag
+from comptoir_runtime.money import from_minor
+
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def session_to(session: Session) -> customer_pb2.Session:
+    """What somebody gets who proved who they are."""
+    ends = session.refresh_expires_at
+    return customer_pb2.Session(
+        id=session.id,
+        access_token=session.access_token,
+        access_expire_time=_timestamp(session.access_expires_at),
+        refresh_token=session.refresh_token,
+        refresh_expire_time=None if ends is None else _timestamp(ends),
+        subject=session.subject,
+    )
+
+
+def customer_to(customer: Customer) -> customer_pb2.Customer:
+    """A customer as they and staff see them."""
+    return customer_pb2.Customer(
+        id=customer.id,
+        number=customer.number,
+        email=customer.email,
+        given_name=customer.given_name,
+        family_name=customer.family_name,
+        phone=customer.phone,
+        locale=customer.locale,
+        addresses=[_address_to(address) for address in customer.addresses],
+        group=customer.group,
+        etag=etag.of(customer.version),
+        create_time=_timestamp(customer.created_at),
+        update_time=_timestamp(customer.updated_at),
+    )
+
+
+def customer_from(message: customer_pb2.Customer, customer_id: str) -> Customer:
+    """What a caller wants a customer to be; only what may change is meant."""
+    return Customer(
+        id=customer_id,
+        number="",
+        email="",
+        given_name=message.given_name,
+        family_name=message.family_name,
+        phone=message.phone,
+        locale=message.locale,
+        addresses=tuple(_address_from(address) for address in message.addresses),
+        group=message.group,
+        version=0,
+        created_at=_UNKNOWN,
+        updated_at=_UNKNOWN,
+    )
+
+
+def staff_member_to(member: StaffMember) -> customer_pb2.StaffMember:
+    """A member of staff."""
+    return customer_pb2.StaffMember(
+        id=member.id,
+        email=member.email,
+        name=member.name,
+        permissions=sorted(member.permissions),
+        location=member.location,
+        create_time=_timestamp(member.created_at),
+    )
+
+
+def touch_to(touch: Touch) -> customer_pb2.Touch:
+    """One touch of a customer."""
+    return customer_pb2.Touch(
+        id=touch.id,
+        kind=customer_pb2.Touch.Kind.ValueType(touch.kind),
+        channel=touch.channel,
+        reference=touch.reference,
+        order_number=touch.order_number,
+        amount=None if touch.amount is None else from_minor(touch.amount, touch.currency),
+        location=touch.location,
+        time=_timestamp(touch.happened_at),
+    )
+
+
+def _address_from(message: address_pb2.Address) -> Address:
+    point = message.point if message.HasField("point") else None
+    return Address(
+        recipient=message.recipient,
+        lines=tuple(message.lines),
+        postal_code=message.postal_code,
+        city=message.city,
+        country=message.country,
+        phone=message.phone,
+        point=None if point is None else Point(point.latitude, point.longitude),
+    )
+
+
+def _address_to(address: Address) -> address_pb2.Address:
+    point = address.point
+    return address_pb2.Address(
+        recipient=address.recipient,
+        lines=address.lines,
+        postal_code=address.postal_code,
+        city=address.city,
+        country=address.country,
+        phone=address.phone,
+        point=None
+        if point is None
+        else address_pb2.Point(latitude=point.latitude, longitude=point.longitude),
+    )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message

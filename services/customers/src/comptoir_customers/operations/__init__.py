@@ -1,0 +1,1 @@
+"""What happens in which order: one function per procedure or event."""

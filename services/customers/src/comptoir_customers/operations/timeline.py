@@ -1,0 +1,30 @@
+"""What a customer did, on every channel."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from comptoir_customers.domain.timeline import Touch
+from comptoir_customers.store import timeline as store
+from comptoir_runtime.database import Session
+
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+async def remember(session: Session, touch: Touch) -> None:
+    """Adds a touch; one without a subject, such as a sale to somebody unknown, is nobody's."""
+    if touch.subject:
+        await store.add(session, touch)
+
+
+async def claim(session: Session, visitor: str, customer: str) -> None:
+    """Gives what a visitor did to the customer they turned out to be."""
+    await store.claim(session, visitor, customer)
+
+
+async def get_timeline(
+    session: Session, subject: str, after: tuple[str, str] | None, size: int
+) -> list[Touch]:
+    """Touches, newest first, after the one with this time (ISO text) and id."""
+    before = (END_OF_TIME, "") if after is None else (datetime.fromisoformat(after[0]), after[1])
+    return await store.page(session, subject, *before, size)

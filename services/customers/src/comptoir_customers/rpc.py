@@ -1,0 +1,146 @@
+"""The procedures: a message in, one call, a message out."""
+
+from __future__ import annotations
+
+from comptoir.customers.v1 import customer_pb2
+from comptoir.customers.v1 import customers_service_pb2 as pb
+from comptoir_customers import convert
+from comptoir_customers.operations import keys, people, sessions, timeline
+from comptoir_customers.policies.passwords import Argon2Passwords
+from comptoir_runtime import mask, paging
+from comptoir_runtime.rpc import Call, process, query, step
+
+
+class CustomersServicer:
+    """Answers for `comptoir.customers.v1.CustomersService`."""
+
+    def __init__(self, signing_in: sessions.Sessions, passwords: Argon2Passwords) -> None:
+        self._sessions = signing_in
+        self._passwords = passwords
+
+    @process
+    async def StartAnonymousSession(
+        self, _: pb.StartAnonymousSessionRequest, __: Call
+    ) -> customer_pb2.Session:
+        return convert.session_to(await self._sessions.start_anonymous())
+
+    @process
+    async def Authenticate(self, request: pb.AuthenticateRequest, _: Call) -> customer_pb2.Session:
+        session = await self._sessions.authenticate(
+            request.email, request.password, request.visitor_token
+        )
+        return convert.session_to(session)
+
+    @process
+    async def AuthenticateStaff(
+        self, request: pb.AuthenticateStaffRequest, _: Call
+    ) -> customer_pb2.Session:
+        session = await self._sessions.authenticate_staff(request.email, request.password)
+        return convert.session_to(session)
+
+    @process
+    async def RefreshSession(
+        self, request: pb.RefreshSessionRequest, _: Call
+    ) -> customer_pb2.Session:
+        return convert.session_to(await self._sessions.refresh(request.refresh_token))
+
+    @step
+    async def EndSession(self, _: pb.EndSessionRequest, call: Call) -> pb.EndSessionResponse:
+        await sessions.end_session(call.session, call.principal)
+        return pb.EndSessionResponse()
+
+    @query
+    async def GetJwks(self, _: pb.GetJwksRequest, call: Call) -> pb.GetJwksResponse:
+        return pb.GetJwksResponse(jwks=await keys.get_jwks(call.session))
+
+    @step
+    async def Register(self, request: pb.RegisterRequest, call: Call) -> customer_pb2.Customer:
+        customer = await people.register(
+            call.session,
+            self._passwords,
+            email=request.email,
+            password=request.password,
+            given_name=request.given_name,
+            family_name=request.family_name,
+            locale=request.locale,
+        )
+        return convert.customer_to(customer)
+
+    @query
+    async def GetCustomer(
+        self, request: pb.GetCustomerRequest, call: Call
+    ) -> customer_pb2.Customer:
+        meant = people.customer_meant(call.principal, request.customer, people.READ)
+        return convert.customer_to(await people.get_customer(call.session, meant))
+
+    @step
+    async def UpdateCustomer(
+        self, request: pb.UpdateCustomerRequest, call: Call
+    ) -> customer_pb2.Customer:
+        meant = people.customer_meant(call.principal, request.customer.id, people.WRITE)
+        changed = await people.update_customer(
+            call.session,
+            call.principal,
+            convert.customer_from(request.customer, meant),
+            mask.apply(request.update_mask, people.CHANGEABLE),
+            request.etag,
+        )
+        return convert.customer_to(changed)
+
+    @query
+    async def FindCustomers(
+        self, request: pb.FindCustomersRequest, call: Call
+    ) -> pb.FindCustomersResponse:
+        page = paging.parse(request, default=20)
+        after = str(page.after[0]) if page.after else ""
+        found = await people.find_customers(call.session, request.query, after, page.size + 1)
+        shown = found[: page.size]
+        return pb.FindCustomersResponse(
+            customers=[convert.customer_to(customer) for customer in shown],
+            next_page_token=paging.token([shown[-1].number], request) if found[page.size :] else "",
+        )
+
+    @query
+    async def GetTimeline(
+        self, request: pb.GetTimelineRequest, call: Call
+    ) -> pb.GetTimelineResponse:
+        page = paging.parse(request)
+        meant = people.customer_meant(call.principal, request.customer, people.READ)
+        after = (page.after[0], page.after[1]) if page.after else None
+        found = await timeline.get_timeline(call.session, meant, after, page.size + 1)
+        shown = found[: page.size]
+        return pb.GetTimelineResponse(
+            touches=[convert.touch_to(touch) for touch in shown],
+            next_page_token=paging.token([shown[-1].happened_at.isoformat(), shown[-1].id], request)
+            if found[page.size :]
+            else "",
+        )
+
+    @step
+    async def CreateStaffMember(
+        self, request: pb.CreateStaffMemberRequest, call: Call
+    ) -> customer_pb2.StaffMember:
+        member = await people.create_staff_member(
+            call.session,
+            self._passwords,
+            call.principal,
+            email=request.email,
+            password=request.password,
+            name=request.name,
+            permissions=frozenset(request.permissions),
+            location=request.location,
+        )
+        return convert.staff_member_to(member)
+
+    @query
+    async def ListStaffMembers(
+        self, request: pb.ListStaffMembersRequest, call: Call
+    ) -> pb.ListStaffMembersResponse:
+        page = paging.parse(request)
+        after = str(page.after[0]) if page.after else ""
+        found = await people.list_staff_members(call.session, after, page.size + 1)
+        shown = found[: page.size]
+        return pb.ListStaffMembersResponse(
+            staff_members=[convert.staff_member_to(member) for member in shown],
+            next_page_token=paging.token([shown[-1].email], request) if found[page.size :] else "",
+        )

@@ -1,0 +1,78 @@
+"""The timeline, built from the neighbours' events."""
+
+from __future__ import annotations
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from comptoir.cart.v1 import events_pb2 as cart_pb2
+from comptoir.customers.v1 import customer_pb2
+from comptoir.customers.v1 import customers_service_pb2 as pb
+from comptoir.orders.v1 import events_pb2 as orders_pb2
+from comptoir.orders.v1 import order_pb2
+from comptoir.type.v1 import money_pb2
+from comptoir_testing.harness import ServiceHarness
+
+CUSTOMER = "cus_one"
+VISITOR = "vis_one"
+
+
+async def kinds(harness: ServiceHarness, subject: str) -> list[int]:
+    answer = await harness.call(
+        "GetTimeline",
+        pb.GetTimelineRequest(customer=subject),
+        harness.tokens.staff("customers.read"),
+    )
+    return [touch.kind for touch in answer.touches]
+
+
+def created(seconds: int) -> cart_pb2.CartCreated:
+    return cart_pb2.CartCreated(
+        cart_id="crt_1", owner=VISITOR, channel="web", create_time=Timestamp(seconds=seconds)
+    )
+
+
+def claimed() -> cart_pb2.CartClaimed:
+    return cart_pb2.CartClaimed(cart_id="crt_1", owner=CUSTOMER, former_owner=VISITOR)
+
+
+def placed(seconds: int, cart: str) -> orders_pb2.OrderPlaced:
+    total = money_pb2.Money(currency="EUR", amount="19.99")
+    return orders_pb2.OrderPlaced(
+        order_id="ord_1",
+        order=order_pb2.Order(
+            id="ord_1",
+            number="26-1",
+            customer=CUSTOMER,
+            channel="web" if cart else "store",
+            currency="EUR",
+            cart=cart,
+            place_time=Timestamp(seconds=seconds),
+            totals=order_pb2.OrderTotals(total=total),
+        ),
+    )
+
+
+class TestTimeline:
+    async def test_newest_first_with_what_the_visitor_did(self, harness: ServiceHarness) -> None:
+        await harness.deliver(created(10))
+        await harness.deliver(claimed())
+        await harness.deliver(placed(20, "crt_1"))
+        await harness.deliver(placed(30, ""))
+        assert await kinds(harness, CUSTOMER) == [
+            customer_pb2.Touch.KIND_STORE_SALE,
+            customer_pb2.Touch.KIND_ORDER_PLACED,
+            customer_pb2.Touch.KIND_CART,
+        ]
+        assert await kinds(harness, VISITOR) == []
+
+    async def test_the_claim_may_come_before_the_touch(self, harness: ServiceHarness) -> None:
+        await harness.deliver(claimed())
+        await harness.deliver(created(10))
+        assert await kinds(harness, CUSTOMER) == [customer_pb2.Touch.KIND_CART]
+
+    async def test_a_sale_to_somebody_unknown_is_nobodys(self, harness: ServiceHarness) -> None:
+        event = placed(10, "")
+        event.order.customer = ""
+        before = await harness.snapshot(ignoring=frozenset({"inbox"}))
+        await harness.deliver(event)
+        assert not before.changes_to(await harness.snapshot(ignoring=frozenset({"inbox"})))
