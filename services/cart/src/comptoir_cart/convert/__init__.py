@@ -1,0 +1,1 @@
+"""Between messages and values, both ways; no decisions."""

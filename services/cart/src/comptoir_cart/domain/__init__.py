@@ -1,0 +1,1 @@
+"""Rules and values of carts and prices: pure, no I/O."""

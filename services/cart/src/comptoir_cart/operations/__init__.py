@@ -1,0 +1,1 @@
+"""The story of each procedure and event; a step takes `session`, one transaction."""

@@ -1,0 +1,1 @@
+"""Where there are choices: effects of coupons, and tax rates."""
