@@ -1,0 +1,1 @@
+"""The pim service of Comptoir."""

@@ -1,0 +1,88 @@
+"""Input that no rule of the contract foresees is refused by name, never an internal error."""
+
+import grpc
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+
+from comptoir.pim.v1 import pim_service_pb2 as pb
+from comptoir.pim.v1 import structure_pb2
+from comptoir.type.v1.localised_text_pb2 import LocalisedText
+from comptoir_runtime import paging
+from comptoir_runtime.errors import RemoteFailure
+from comptoir_testing.harness import ServiceHarness
+from services.pim.tests.factories import catalogue, imported, only, staff
+
+NUL = "a\x00b"
+_LABEL = LocalisedText(texts={"fr_FR": NUL})
+_REQUESTS: list[tuple[str, Message]] = [
+    ("GetProduct", pb.GetProductRequest(product=NUL)),
+    ("GetPublishedProduct", pb.GetPublishedProductRequest(product=NUL)),
+    ("ListPublishedProducts", pb.ListPublishedProductsRequest(category=NUL)),
+    ("ListPublishedProducts", pb.ListPublishedProductsRequest(skus=[NUL])),
+    ("ListProducts", pb.ListProductsRequest(family=NUL)),
+    ("ListCategories", pb.ListCategoriesRequest(tree=NUL)),
+    ("GetImport", pb.GetImportRequest(import_id=NUL)),
+    ("PublishProducts", pb.PublishProductsRequest(channel="web", skus=[NUL])),
+    ("PublishProducts", pb.PublishProductsRequest(channel="web", request_id=NUL)),
+    ("WithdrawProducts", pb.WithdrawProductsRequest(channel="web", skus=[NUL])),
+    ("CreateCategory", pb.CreateCategoryRequest(code="hats", label=_LABEL)),
+    (
+        "UpdateCategory",
+        pb.UpdateCategoryRequest(
+            category=structure_pb2.Category(code="shirts", label=_LABEL),
+            update_mask=FieldMask(paths=["label"]),
+        ),
+    ),
+    (
+        "UpsertProducts",
+        pb.UpsertProductsRequest(products=[pb.ProductInput(sku="A", family="shirt", parent=NUL)]),
+    ),
+    ("StartImport", pb.StartImportRequest(files=[pb.ImportFile(name="products.csv\x00")])),
+]
+
+
+class TestBadInput:
+    async def test_characters_that_cannot_be_kept_are_refused_everywhere(
+        self, harness: ServiceHarness
+    ) -> None:
+        await catalogue(harness)
+        before = await harness.snapshot()
+
+        for name, request in _REQUESTS:
+            with pytest.raises(RemoteFailure) as caught:
+                await harness.call(name, request, staff(harness))
+            assert caught.value.status is grpc.StatusCode.INVALID_ARGUMENT, (name, str(request))
+
+        assert before.changes_to(await harness.snapshot()) == ""
+
+    async def test_an_unknown_channel_or_locale_is_no_accident(
+        self, harness: ServiceHarness
+    ) -> None:
+        await catalogue(harness)
+        with pytest.raises(RemoteFailure) as caught:
+            await harness.call(
+                "ListPublishedProducts", pb.ListPublishedProductsRequest(channel=NUL)
+            )
+        assert caught.value.reason == "CHANNEL_NOT_FOUND"
+
+        request = pb.GetPublishedProductRequest(product="POLO", locale=NUL)
+        assert (await harness.call("GetPublishedProduct", request)).locale == "fr_FR"
+
+    async def test_a_forged_page_token_is_refused(self, harness: ServiceHarness) -> None:
+        await catalogue(harness)
+        for values in (["text"], [1, 2], [None], [2**63]):
+            request = pb.ListPublishedProductsRequest()
+            request.page_token = paging.token(values, request)
+            with pytest.raises(RemoteFailure) as caught:
+                await harness.call("ListPublishedProducts", request)
+            assert caught.value.reason == "INVALID_PAGE_TOKEN", values
+
+    async def test_a_forged_token_of_errors_is_refused(self, harness: ServiceHarness) -> None:
+        done = await imported(harness, only("categories", "code", "ha ts"))
+        for values in (["text", 1, 2], [1], [1, 2, 2**31]):
+            request = pb.ListImportErrorsRequest(import_id=done.id)
+            request.page_token = paging.token(values, request)
+            with pytest.raises(RemoteFailure) as caught:
+                await harness.call("ListImportErrors", request, staff(harness))
+            assert caught.value.reason == "INVALID_PAGE_TOKEN", values
