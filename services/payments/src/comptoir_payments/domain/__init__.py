@@ -1,0 +1,1 @@
+"""Rules and values of payments: pure; no I/O, no clock, no contracts, no SQL."""

@@ -1,0 +1,265 @@
+"""A payment, what was asked of its provider, and what may still be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from comptoir_payments.domain import schedule
+from comptoir_payments.errors import (
+    CaptureExceedsAuthorisation,
+    OperationInProgress,
+    PaymentAlreadyCaptured,
+    PaymentNotCapturable,
+    RefundExceedsCapture,
+)
+from comptoir_runtime import money
+from comptoir_runtime.idempotency import RequestKey
+
+
+class State(StrEnum):
+    CREATED = "created"
+    REQUIRES_ACTION = "requires_action"
+    AUTHORISED = "authorised"
+    PARTIALLY_CAPTURED = "partially_captured"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+MOVES: Mapping[State, frozenset[State]] = {
+    State.CREATED: frozenset(
+        {State.REQUIRES_ACTION, State.AUTHORISED, State.FAILED, State.UNKNOWN, State.VOIDED}
+    ),
+    State.UNKNOWN: frozenset({State.REQUIRES_ACTION, State.AUTHORISED, State.FAILED, State.VOIDED}),
+    State.REQUIRES_ACTION: frozenset({State.UNKNOWN, State.AUTHORISED, State.FAILED, State.VOIDED}),
+    State.AUTHORISED: frozenset({State.PARTIALLY_CAPTURED, State.CAPTURED, State.VOIDED}),
+    State.PARTIALLY_CAPTURED: frozenset({State.CAPTURED}),
+    State.CAPTURED: frozenset(),
+    State.VOIDED: frozenset(),
+    State.FAILED: frozenset(),
+}
+assert MOVES.keys() == set(State), "every state says where it leads"
+
+UNDECIDED = frozenset({State.CREATED, State.UNKNOWN, State.REQUIRES_ACTION})
+ENDED = frozenset({State.VOIDED, State.FAILED})
+_PROMISED = frozenset({State.AUTHORISED, State.PARTIALLY_CAPTURED, State.CAPTURED})
+
+
+class ForbiddenMove(Exception):
+    """A programming error: the state machine has no such edge."""
+
+
+class AlreadyEnded(Exception):
+    """There is nothing to give up: the payment has failed or was given up before."""
+
+
+class Kind(StrEnum):
+    AUTHORISE = "authorise"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class Progress(StrEnum):
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+OPEN = frozenset({Progress.PENDING, Progress.UNKNOWN})
+NEVER_ASKED = "provider_unavailable"
+"""Failure code of an operation that never reached its provider: it may be asked for again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing asked of a provider; its id is the provider's idempotency key."""
+
+    id: str
+    payment: str
+    kind: Kind
+    amount: int
+    request: RequestKey
+    """Who asked for it: the same request never becomes a second operation."""
+    created_at: datetime
+    progress: Progress = Progress.PENDING
+    next_attempt_at: datetime | None = None
+    attempts: int = 0
+    """How often the provider's word was missing, or was to wait."""
+    provider_reference: str = ""
+    failure_code: str = ""
+    token: str = ""
+    """Kept while the call may have to be repeated, then forgotten."""
+    return_url: str = ""
+    answer: bytes | None = None
+    """What the caller was told of the success; told again, byte for byte."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.progress in OPEN
+
+    @property
+    def was_never_asked(self) -> bool:
+        return self.progress is Progress.FAILED and self.failure_code == NEVER_ASKED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """Money promised or paid for one order by one means, in minor units of `currency`."""
+
+    id: str
+    order: str
+    payer: str
+    amount: int
+    currency: str
+    method: str
+    provider: str
+    settles_in: str
+    """Ledger account that its money arrives in and leaves from."""
+    created_at: datetime
+    updated_at: datetime
+    state: State = State.CREATED
+    authorised: int = 0
+    """What the provider keeps or kept for us; less what was given up."""
+    captured: int = 0
+    refunded: int = 0
+    capturing: int = 0
+    """Part of `authorised` that open captures lay claim to."""
+    refunding: int = 0
+    """Part of `captured` that open refunds lay claim to."""
+    voiding: bool = False
+    """Whether a release is under way: nothing may be taken any more."""
+    display: str = ""
+    provider_reference: str = ""
+    action_url: str = ""
+    decline_code: str = ""
+    retryable: bool = False
+    expires_at: datetime | None = None
+    version: int = 1
+    operations: tuple[Operation, ...] = ()
+    """Oldest first."""
+
+    @property
+    def authorisation(self) -> Operation | None:
+        """How the promise was asked for; a till payment has none."""
+        return next((each for each in self.operations if each.kind is Kind.AUTHORISE), None)
+
+    @property
+    def capturable(self) -> int:
+        return self.authorised - self.captured - self.capturing
+
+    @property
+    def refundable(self) -> int:
+        return self.captured - self.refunded - self.refunding
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its authorisation has been asked for and is not decided."""
+        asked = self.authorisation
+        return asked is not None and asked.is_open
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a capture, refund or release is under way."""
+        asked = self.authorisation
+        return any(each.is_open for each in self.operations if each is not asked)
+
+    def operation(self, operation_id: str) -> Operation:
+        return next(each for each in self.operations if each.id == operation_id)
+
+    def next(self, state: State) -> State:
+        """The state itself; raises `ForbiddenMove` where the machine has no edge to it."""
+        if state is not self.state and state not in MOVES[self.state]:
+            raise ForbiddenMove(f"{self.id}: {self.state} to {state}")
+        return state
+
+    def having(self, operation: Operation) -> "Payment":
+        """The payment with this operation added, or put in the place of its earlier self."""
+        return replace(self, operations=self.operations_with(operation))
+
+    def operations_with(self, operation: Operation) -> tuple[Operation, ...]:
+        others = [each for each in self.operations if each.id != operation.id]
+        # By time, not by id alone: ids are made on several machines.
+        return tuple(sorted((*others, operation), key=lambda each: (each.created_at, each.id)))
+
+
+def new_operation(
+    payment: Payment,
+    kind: Kind,
+    amount: int,
+    *,
+    operation_id: str,
+    request: RequestKey,
+    now: datetime,
+) -> Operation:
+    """An operation as it is written down before the provider is called."""
+    return Operation(
+        id=operation_id,
+        payment=payment.id,
+        kind=kind,
+        amount=amount,
+        request=request,
+        created_at=now,
+        next_attempt_at=now + schedule.IN_FLIGHT,
+    )
+
+
+def claim_capture(payment: Payment, amount: int | None, now: datetime) -> tuple[Payment, int]:
+    """Lays claim to an amount to capture (all that is left when None).
+
+    Raises `PaymentNotCapturable` or `CaptureExceedsAuthorisation`.
+    """
+    expired = payment.expires_at is not None and now >= payment.expires_at
+    if payment.voiding or expired or payment.state not in _PROMISED:
+        raise PaymentNotCapturable(
+            "nothing can be taken from this payment",
+            metadata={"state": State.VOIDED if payment.voiding else payment.state},
+        )
+    left = payment.capturable
+    taken = left if amount is None else amount
+    if not 0 < taken <= left:
+        raise CaptureExceedsAuthorisation(
+            "more than is authorised and not yet taken", metadata=_left(left, payment.currency)
+        )
+    return replace(payment, capturing=payment.capturing + taken), taken
+
+
+def claim_refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
+    """Lays claim to an amount to give back (all that is left when None).
+
+    Raises `RefundExceedsCapture`.
+    """
+    left = payment.refundable
+    given = left if amount is None else amount
+    if not 0 < given <= left:
+        raise RefundExceedsCapture(
+            "more than was taken and not yet given back", metadata=_left(left, payment.currency)
+        )
+    return replace(payment, refunding=payment.refunding + given), given
+
+
+def claim_release(payment: Payment) -> tuple[Payment, int]:
+    """Closes the payment for captures and answers what there is to give up.
+
+    Of a payment not decided yet that is all that was asked for. Raises `AlreadyEnded`,
+    `PaymentAlreadyCaptured` when nothing is held, `OperationInProgress` while a capture or another
+    release is under way.
+    """
+    if payment.state in ENDED:
+        raise AlreadyEnded(payment.id)
+    if payment.voiding or payment.capturing:
+        raise OperationInProgress(
+            "another operation on this payment has to end first", retry_after=schedule.SOON
+        )
+    if payment.state in UNDECIDED:
+        return replace(payment, voiding=True), payment.amount
+    if payment.capturable == 0:
+        raise PaymentAlreadyCaptured("all of the payment was taken; refund it instead")
+    return replace(payment, voiding=True), payment.capturable
+
+
+def _left(amount: int, currency: str) -> dict[str, str]:
+    return {"amount_left": money.from_minor(amount, currency).amount, "currency": currency}

@@ -1,0 +1,122 @@
+"""Our books and the provider's, compared: what is to be done when they differ.
+
+Amounts are compared, not events: notices may come twice, late or in any order, and each time the
+same comparison finds what is still missing.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from enum import Enum, auto
+
+from comptoir_payments.domain.payments import (
+    ENDED,
+    Kind,
+    Operation,
+    Payment,
+    claim_release,
+    new_operation,
+)
+from comptoir_payments.domain.reports import Report, Status
+from comptoir_runtime.idempotency import RequestKey
+
+SCOPE = "reconciliation"
+"""Scope of the requests that nobody made: the provider's books said so."""
+
+
+class Step(Enum):
+    """What the comparison asks for next."""
+
+    NOTHING = auto()
+    WAIT = auto()
+    """An operation is under way: its own answer comes first."""
+    DECIDE = auto()
+    """The authorisation is open with us and the provider knows its outcome."""
+    RELEASE = auto()
+    """The provider holds money for a payment that has ended: it is given up, again if need be."""
+    ADOPT_CAPTURE = auto()
+    ADOPT_REFUND = auto()
+    ADOPT_RELEASE = auto()
+    """Done at the provider without us, such as in its own user interface."""
+    REVIEW = auto()
+    """Nothing a rule can decide: somebody has to look."""
+
+
+def is_foreign(payment: Payment, report: Report) -> bool:
+    """Whether the report is about another payment that only claims our reference."""
+    ours = payment.provider_reference
+    return report.payment != payment.id or ours not in ("", report.reference)
+
+
+def next_step(payment: Payment, report: Report) -> Step:
+    """The first difference between the payment and its provider's report."""
+    if payment.is_busy:
+        return Step.WAIT
+    if payment.is_waiting:
+        undecided = report.status in (Status.REQUIRES_ACTION, Status.PENDING)
+        return Step.NOTHING if undecided else Step.DECIDE
+    if payment.state in ENDED and report.captured > report.refunded:
+        return Step.REVIEW
+    if payment.capturable == 0 and report.held > 0:
+        return Step.RELEASE
+    if payment.state in ENDED:
+        return Step.NOTHING
+    return _movement(payment, report)
+
+
+def _movement(payment: Payment, report: Report) -> Step:
+    if report.currency != payment.currency or report.captured > payment.authorised:
+        return Step.REVIEW
+    if report.captured > payment.captured:
+        return Step.ADOPT_CAPTURE
+    if report.refunded > payment.refunded:
+        return Step.ADOPT_REFUND
+    if payment.capturable > report.held:
+        return Step.ADOPT_RELEASE
+    return Step.NOTHING
+
+
+def claim(
+    payment: Payment, report: Report, step: Step, *, operation_id: str, cause: str, now: datetime
+) -> tuple[Payment, Operation]:
+    """The operation that a step asks for, on the payment with the claim it lays.
+
+    `cause` names what made us look: the same cause never becomes a second operation.
+    """
+    match step:
+        case Step.ADOPT_CAPTURE:
+            kind, amount = Kind.CAPTURE, report.captured - payment.captured
+            payment = replace(payment, capturing=payment.capturing + amount)
+        case Step.ADOPT_REFUND:
+            kind, amount = Kind.REFUND, report.refunded - payment.refunded
+            payment = replace(payment, refunding=payment.refunding + amount)
+        case Step.ADOPT_RELEASE:
+            kind, amount = Kind.VOID, payment.capturable - report.held
+            payment = replace(payment, voiding=True)
+        case _:
+            kind, amount = Kind.VOID, report.held
+            payment = replace(payment, voiding=True)
+    request = RequestKey(SCOPE, payment.provider, f"{cause}:{kind}:{payment.version}", b"")
+    return payment, new_operation(
+        payment, kind, amount, operation_id=operation_id, request=request, now=now
+    )
+
+
+def adopted(report: Report, operation: Operation) -> Report:
+    """The provider's word for an operation that it carried out without us."""
+    return replace(report, moved=operation.amount, operation="", fee=0)
+
+
+def is_settled(payment: Payment, report: Report) -> bool:
+    """Whether the report says nothing that our books do not say already."""
+    return not payment.is_waiting and next_step(payment, report) is Step.NOTHING
+
+
+def overdue_release(
+    payment: Payment, *, operation_id: str, now: datetime
+) -> tuple[Payment, Operation]:
+    """The end of a payment whose payer never acted; raises what `claim_release` raises."""
+    claimed, amount = claim_release(payment)
+    request = RequestKey(SCOPE, payment.provider, f"overdue:{payment.id}", b"")
+    return claimed, new_operation(
+        claimed, Kind.VOID, amount, operation_id=operation_id, request=request, now=now
+    )

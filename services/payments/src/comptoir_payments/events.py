@@ -1,0 +1,93 @@
+"""What the others are told: a payment as a message, and the event for each occasion."""
+
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from comptoir.payments.v1 import events_pb2, payment_pb2
+from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress, State
+from comptoir_payments.domain.settlements import Occasion
+from comptoir_runtime.money import from_minor
+
+PaymentMessage: TypeAlias = payment_pb2.Payment
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATES = {each: payment_pb2.Payment.State.Value(f"STATE_{each.name}") for each in State}
+_KINDS = {each: payment_pb2.Operation.Kind.Value(f"KIND_{each.name}") for each in Kind}
+_PROGRESS = {each: payment_pb2.Operation.State.Value(f"STATE_{each.name}") for each in Progress}
+
+
+def payment_message(payment: Payment) -> PaymentMessage:
+    """A payment as callers and subscribers see it."""
+    currency = payment.currency
+    return payment_pb2.Payment(
+        id=payment.id,
+        order=payment.order,
+        payer=payment.payer,
+        state=_STATES[payment.state],
+        amount=from_minor(payment.amount, currency),
+        authorised_amount=from_minor(payment.authorised, currency),
+        captured_amount=from_minor(payment.captured, currency),
+        refunded_amount=from_minor(payment.refunded, currency),
+        method=payment.method,
+        display=payment.display,
+        provider=payment.provider,
+        provider_reference=payment.provider_reference,
+        action_url=payment.action_url,
+        decline_code=payment.decline_code,
+        retryable=payment.retryable,
+        expire_time=None if payment.expires_at is None else timestamp(payment.expires_at),
+        create_time=timestamp(payment.created_at),
+        update_time=timestamp(payment.updated_at),
+        operations=[_operation_message(each, currency) for each in payment.operations],
+    )
+
+
+def stored_answer(body: bytes) -> PaymentMessage:
+    """An answer as it was given the first time."""
+    return payment_pb2.Payment.FromString(body)
+
+
+def about(occasion: Occasion, payment: PaymentMessage, operation: Operation) -> Message:
+    """The event for an occasion, caused by an operation."""
+    match occasion:
+        case Occasion.ACTION_REQUIRED:
+            return events_pb2.PaymentActionRequired(payment_id=payment.id, payment=payment)
+        case Occasion.AUTHORISED:
+            return events_pb2.PaymentAuthorised(payment_id=payment.id, payment=payment)
+        case Occasion.VOIDED:
+            return events_pb2.PaymentVoided(payment_id=payment.id, payment=payment)
+        case Occasion.FAILED:
+            return events_pb2.PaymentFailed(payment_id=payment.id, payment=payment)
+        case Occasion.CAPTURED:
+            kind: type[Message] = events_pb2.PaymentCaptured
+        case Occasion.REFUNDED:
+            kind = events_pb2.PaymentRefunded
+    return kind(
+        payment_id=payment.id,
+        payment=payment,
+        amount=from_minor(operation.amount, payment.amount.currency),
+        request_id=operation.request.key,
+    )
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """Whole microseconds; a tenth of the cost of `Timestamp.FromDatetime`."""
+    since = time - _EPOCH
+    seconds = since.days * 86_400 + since.seconds
+    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000)
+
+
+def _operation_message(operation: Operation, currency: str) -> payment_pb2.Operation:
+    return payment_pb2.Operation(
+        id=operation.id,
+        kind=_KINDS[operation.kind],
+        state=_PROGRESS[operation.progress],
+        amount=from_minor(operation.amount, currency),
+        request_id=operation.request.key,
+        provider_reference=operation.provider_reference,
+        failure_code=operation.failure_code,
+        create_time=timestamp(operation.created_at),
+    )

@@ -1,0 +1,121 @@
+"""Asking a provider to keep an amount, and asking how it stands."""
+
+from datetime import datetime
+
+from comptoir_payments import store
+from comptoir_payments.domain import ledger, methods, schedule
+from comptoir_payments.domain.card_numbers import looks_like_card_number
+from comptoir_payments.domain.instructions import Authorisation
+from comptoir_payments.domain.payments import Kind, Operation, Payment
+from comptoir_payments.errors import CardNumberRefused, PaymentMethodNotOffered
+from comptoir_payments.events import PaymentMessage
+from comptoir_payments.operations.asking import carry_out, pursue
+from comptoir_payments.operations.requests import answer, begin, earlier
+from comptoir_payments.providers.contract import Provider, Providers
+from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.idempotency import RequestKey
+from comptoir_runtime.ids import new_id
+
+
+def refuse_card_numbers(*texts: str) -> None:
+    """Raises `CardNumberRefused`, which repeats nothing of the text."""
+    if any(looks_like_card_number(text) for text in texts):
+        raise CardNumberRefused("card numbers are for the provider only; send its token")
+
+
+async def authorise_payment(
+    transactions: Transactions, providers: Providers, wanted: Authorisation, request: RequestKey
+) -> PaymentMessage:
+    """Two short transactions around one call: written down, asked, settled.
+
+    Raises `PaymentDeclined`, `PaymentAmountMismatch`, `ProviderUnavailable` (nothing was charged),
+    `CardNumberRefused`, `PaymentMethodNotOffered`.
+    """
+    refuse_card_numbers(wanted.token, wanted.return_url)
+    method = methods.by_token(wanted.method, wanted.currency)
+    if method is None:
+        raise PaymentMethodNotOffered("no such method of payment for this currency")
+    provider = providers[method.provider]
+    try:
+        # A single statement needs no transaction around it.
+        async with transactions.reading() as session:
+            payment = _new_payment(session, wanted, method.provider, request)
+            await store.create_payment(session, payment)
+    except store.RequestKnown as known:
+        return await _again(transactions, provider, wanted, request, known)
+    (operation,) = payment.operations
+    payment = await carry_out(transactions, provider, payment, operation)
+    return answer(payment, operation.id)
+
+
+def _new_payment(
+    session: Session, wanted: Authorisation, provider: str, request: RequestKey
+) -> Payment:
+    now = session.clock.now()
+    payment_id = new_id("pay")
+    return Payment(
+        id=payment_id,
+        order=wanted.order,
+        payer=wanted.payer,
+        amount=wanted.amount,
+        currency=wanted.currency,
+        method=wanted.method,
+        provider=provider,
+        settles_in=ledger.clearing_account(provider),
+        created_at=now,
+        updated_at=now,
+        operations=(_asked(payment_id, new_id("pop"), wanted, request, now),),
+    )
+
+
+def _asked(
+    payment_id: str, operation_id: str, wanted: Authorisation, request: RequestKey, now: datetime
+) -> Operation:
+    return Operation(
+        id=operation_id,
+        payment=payment_id,
+        kind=Kind.AUTHORISE,
+        amount=wanted.amount,
+        request=request,
+        created_at=now,
+        next_attempt_at=now + schedule.IN_FLIGHT,
+        token=wanted.token,
+        return_url=wanted.return_url,
+    )
+
+
+async def _again(
+    transactions: Transactions,
+    provider: Provider,
+    wanted: Authorisation,
+    request: RequestKey,
+    known: Exception,
+) -> PaymentMessage:
+    """The same request once more: told again, asked about again, or asked for the first time."""
+    payment, operation = await earlier(transactions, request, known)
+    if operation.was_never_asked:
+        try:
+            payment = await _take_up(transactions, payment, operation, wanted)
+        except store.RequestKnown:
+            # Somebody else has taken it up, or given it up.
+            payment, operation = await earlier(transactions, request, known)
+        else:
+            operation = payment.operation(operation.id)
+            payment = await carry_out(transactions, provider, payment, operation)
+            return answer(payment, operation.id)
+    if operation.is_open:
+        payment = await pursue(transactions, provider, payment, operation)
+    return answer(payment, operation.id)
+
+
+async def _take_up(
+    transactions: Transactions, payment: Payment, operation: Operation, wanted: Authorisation
+) -> Payment:
+    """Writes an operation that never reached its provider down once more, under its own key."""
+
+    async def plan(session: Session, current: Payment) -> Payment:
+        now = session.clock.now()
+        again = _asked(current.id, operation.id, wanted, operation.request, now)
+        return await store.start_operation(session, current, again)
+
+    return await begin(transactions, payment.id, plan)

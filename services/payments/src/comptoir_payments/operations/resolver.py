@@ -1,0 +1,104 @@
+"""Finds out what came of operations without an answer, and looks into notices."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from comptoir_payments import store
+from comptoir_payments.domain.payments import Payment, State
+from comptoir_payments.domain.reconciliation import overdue_release
+from comptoir_payments.domain.settlements import action_is_overdue
+from comptoir_payments.operations.asking import carry_out, pursue
+from comptoir_payments.operations.notices import look_into
+from comptoir_payments.operations.requests import begin
+from comptoir_payments.providers.contract import ProviderError, Providers
+from comptoir_runtime.database import Transactions
+from comptoir_runtime.ids import new_id
+
+log = logging.getLogger(__name__)
+
+# Longer than any call takes: another replica takes over what this one has left behind.
+_LEASE = timedelta(seconds=30)
+_AT_ONCE = 16
+
+
+class Resolver:
+    """Background work; several replicas share it, each takes what is due."""
+
+    def __init__(self, transactions: Transactions, providers: Providers, poll: timedelta) -> None:
+        self._transactions = transactions
+        self._providers = providers
+        self._poll = poll.total_seconds()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new to look into."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Takes turns for ever: at once while there is much to do, else at each poll or wake-up."""
+        while True:
+            self._woken.clear()
+            if await self.turn() < _AT_ONCE:
+                try:
+                    async with asyncio.timeout(self._poll):
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
+
+    async def turn(self) -> int:
+        """Looks after what is due now; answers how much that was."""
+        async with self._transactions() as session:
+            now = session.clock.now()
+            lease = (now, now + _LEASE, _AT_ONCE)
+            operations = await store.claim_operations(session, *lease)
+            notices = await store.claim_notices(session, *lease)
+        due: dict[str, list[str]] = {}
+        for operation in operations:
+            due.setdefault(operation.payment, []).append(operation.id)
+        await asyncio.gather(
+            *(self._safely(self._pursue(payment, ids)) for payment, ids in due.items()),
+            *(
+                self._safely(look_into(self._transactions, self._providers, notice))
+                for notice in notices
+            ),
+        )
+        return max(len(operations), len(notices))
+
+    async def _pursue(self, payment_id: str, operation_ids: list[str]) -> None:
+        """In the order they were asked for: an authorisation before its release."""
+        async with self._transactions.reading() as session:
+            payment = await store.get_payment(session, payment_id)
+        provider = self._providers[payment.provider]
+        for operation_id in [each.id for each in payment.operations if each.id in operation_ids]:
+            operation = payment.operation(operation_id)
+            if operation.is_open:
+                payment = await pursue(self._transactions, provider, payment, operation)
+        asked = payment.authorisation
+        overdue = asked is not None and action_is_overdue(asked, self._transactions.clock.now())
+        if payment.state is State.REQUIRES_ACTION and overdue and not payment.voiding:
+            await self._give_up(payment)
+
+    async def _give_up(self, payment: Payment) -> None:
+        """The payer never acted: nothing may be charged any more."""
+        operation_id = new_id("pop")
+        claimed = await begin(
+            self._transactions,
+            payment.id,
+            lambda session, current: store.start_operation(
+                session,
+                *overdue_release(current, operation_id=operation_id, now=session.clock.now()),
+            ),
+        )
+        provider = self._providers[payment.provider]
+        await carry_out(self._transactions, provider, claimed, claimed.operation(operation_id))
+
+    async def _safely(self, work: Awaitable[None]) -> None:
+        """One thing that cannot be looked into now must not keep the others waiting."""
+        try:
+            await work
+        except ProviderError as error:
+            log.info("the provider does not answer", extra={"why": type(error).__name__})
+        except Exception:
+            log.exception("an operation or a notice could not be looked into")

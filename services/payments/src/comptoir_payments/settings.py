@@ -1,0 +1,19 @@
+"""Environment → one frozen settings object."""
+
+from dataclasses import dataclass, field
+
+from comptoir_runtime.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentsSettings(Settings):
+    """What only payments reads. Times are in seconds."""
+
+    psp_url: str
+    """Address of the sandbox provider, such as http://127.0.0.1:8080."""
+    psp_webhook_secret: tuple[str, ...] = field(default=(), repr=False)
+    """Secrets that notices may be signed with: one, or the new and the old while it changes."""
+    psp_timeout_seconds: float = 8.0
+    """How long the provider may take; then the outcome is unknown and found out later."""
+    resolver_poll_milliseconds: int = 1000
+    """How often to look for operations whose outcome is due to be asked for."""

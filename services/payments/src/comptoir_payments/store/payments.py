@@ -1,0 +1,197 @@
+"""Payments and their operations."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+from comptoir_payments.domain.payments import Operation, Payment
+from comptoir_payments.domain.settlements import Settlement
+from comptoir_payments.errors import PaymentNotFound
+from comptoir_payments.store.rows import (
+    OPERATION_COLUMNS,
+    PAYMENT_COLUMNS,
+    SET_PAYMENT,
+    changing_values,
+    operation_of,
+    operation_values,
+    payment_of,
+    payment_values,
+)
+from comptoir_runtime.database import Row, Session
+from comptoir_runtime.idempotency import RequestKey
+
+
+class RequestKnown(Exception):
+    """This request became an operation before."""
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else has changed the payment since it was read."""
+
+
+def _placeholders(first: int, count: int) -> str:
+    return ", ".join(f"${number}" for number in range(first, first + count))
+
+
+_PAYMENT_COUNT = PAYMENT_COLUMNS.count(",") + 1
+_OPERATION_COUNT = OPERATION_COLUMNS.count(",") + 1
+_SET_COUNT = 16
+
+# One statement, whole or not at all also outside a transaction: the hot path saves a round trip
+# each for its begin and its end.
+_CREATE = f"""
+WITH asked AS (
+  INSERT INTO operation ({OPERATION_COLUMNS})
+  VALUES ({_placeholders(_PAYMENT_COUNT + 1, _OPERATION_COUNT)})
+  ON CONFLICT (scope, caller, request_id) DO NOTHING
+  RETURNING id
+)
+INSERT INTO payment ({PAYMENT_COLUMNS})
+SELECT {_placeholders(1, _PAYMENT_COUNT)} FROM asked
+RETURNING id"""
+
+# An operation that never reached its provider is taken up again under the key it has.
+_START = f"""
+WITH saved AS ({SET_PAYMENT}),
+started AS (
+  INSERT INTO operation ({OPERATION_COLUMNS})
+  SELECT {_placeholders(_SET_COUNT + 1, _OPERATION_COUNT)} FROM saved
+  ON CONFLICT (scope, caller, request_id) DO UPDATE
+  SET state = excluded.state, amount = excluded.amount, failure_code = '', attempts = 0,
+    token = excluded.token, return_url = excluded.return_url,
+    next_attempt_at = excluded.next_attempt_at, created_at = excluded.created_at
+  WHERE operation.state = 'failed' AND operation.failure_code = 'provider_unavailable'
+    AND operation.payment_id = excluded.payment_id
+    AND operation.request_hash = excluded.request_hash
+  RETURNING id
+)
+SELECT (SELECT id FROM saved) AS saved, (SELECT id FROM started) AS started"""
+
+_SETTLE = f"""
+WITH saved AS ({SET_PAYMENT})
+UPDATE operation SET state = $18, provider_reference = $19, failure_code = $20, token = $21,
+  return_url = $22, attempts = $23, next_attempt_at = $24, answer = $25
+WHERE id = $17 AND state IN ('pending', 'unknown') AND EXISTS (SELECT FROM saved)
+RETURNING id"""
+
+_CLOSE = """
+UPDATE operation SET state = $2, failure_code = $3, token = '', return_url = '',
+  next_attempt_at = NULL
+WHERE id = $1"""
+
+_BY_ID = f"SELECT {PAYMENT_COLUMNS} FROM payment WHERE id = $1"
+_LOCK = _BY_ID + " FOR UPDATE"
+_OPERATIONS = (
+    f"SELECT {OPERATION_COLUMNS} FROM operation WHERE payment_id = $1 ORDER BY created_at, id"
+)
+_OPERATIONS_OF_MANY = f"""
+SELECT {OPERATION_COLUMNS} FROM operation WHERE payment_id = ANY($1::text[])
+ORDER BY created_at, id"""
+_BY_REQUEST = f"""
+SELECT {OPERATION_COLUMNS} FROM operation
+WHERE scope = $1 AND caller = $2 AND request_id = $3"""
+_LIST = f"""
+SELECT {PAYMENT_COLUMNS} FROM payment
+WHERE ($1 = '' OR order_id = $1) AND ($2 = '' OR id < $2)
+ORDER BY id DESC LIMIT $3"""
+
+
+async def create_payment(session: Session, payment: Payment) -> None:
+    """Writes a new payment and its first operation; raises `RequestKnown`."""
+    (operation,) = payment.operations
+    values = (*payment_values(payment), *operation_values(operation))
+    if await session.fetchval(_CREATE, *values) is None:
+        raise RequestKnown
+
+
+async def start_operation(session: Session, payment: Payment, operation: Operation) -> Payment:
+    """Writes an operation and the claim it lays; answers the payment as it is now.
+
+    The operation keeps the id it had when the same request never reached the provider before.
+    Raises `ChangedMeanwhile` or `RequestKnown`.
+    """
+    row = await session.fetchrow(
+        _START,
+        payment.id,
+        payment.version,
+        *changing_values(payment),
+        *operation_values(operation),
+    )
+    assert row is not None, "the statement always answers one row"
+    if row["saved"] is None:
+        raise ChangedMeanwhile
+    if row["started"] is None:
+        raise RequestKnown
+    started = replace(operation, id=row["started"])
+    return replace(
+        payment, version=payment.version + 1, operations=payment.operations_with(started)
+    )
+
+
+async def settle_operation(
+    session: Session, settlement: Settlement, answer: bytes | None
+) -> Payment:
+    """Writes what came of an operation, with the answer to keep; raises `ChangedMeanwhile`."""
+    payment, (first, *others) = settlement.payment, settlement.operations
+    written = await session.fetchval(
+        _SETTLE,
+        payment.id,
+        payment.version,
+        *changing_values(payment),
+        first.id,
+        first.progress,
+        first.provider_reference,
+        first.failure_code,
+        first.token,
+        first.return_url,
+        first.attempts,
+        first.next_attempt_at,
+        answer,
+    )
+    if written is None:
+        raise ChangedMeanwhile
+    for other in others:
+        await session.execute(_CLOSE, other.id, other.progress, other.failure_code)
+    answered = replace(first, answer=answer)
+    return replace(
+        payment, version=payment.version + 1, operations=payment.operations_with(answered)
+    )
+
+
+async def get_payment(session: Session, payment_id: str) -> Payment:
+    """A payment with its operations; raises `PaymentNotFound`."""
+    return await _one(session, _BY_ID, payment_id)
+
+
+async def lock_payment(session: Session, payment_id: str) -> Payment:
+    """As `get_payment`, and nobody else changes it before this transaction ends."""
+    return await _one(session, _LOCK, payment_id)
+
+
+async def find_payment(session: Session, payment_id: str) -> Payment | None:
+    """As `get_payment`, for ids that others give us."""
+    try:
+        return await get_payment(session, payment_id)
+    except PaymentNotFound:
+        return None
+
+
+async def operation_of_request(session: Session, request: RequestKey) -> Operation | None:
+    """The operation that this request became, whatever its content was."""
+    row = await session.fetchrow(_BY_REQUEST, request.scope, request.caller, request.key)
+    return None if row is None else operation_of(row)
+
+
+async def newest_payments(session: Session, order: str, before: str, limit: int) -> list[Payment]:
+    """Payments, newest first; of one order unless it is empty, older than id `before`."""
+    rows = await session.fetch(_LIST, order, before, limit)
+    operations = defaultdict[str, list[Row]](list)
+    for each in await session.fetch(_OPERATIONS_OF_MANY, [row["id"] for row in rows]):
+        operations[each["payment_id"]].append(each)
+    return [payment_of(row, operations[row["id"]]) for row in rows]
+
+
+async def _one(session: Session, sql: str, payment_id: str) -> Payment:
+    row = await session.fetchrow(sql, payment_id)
+    if row is None:
+        raise PaymentNotFound("no such payment")
+    return payment_of(row, await session.fetch(_OPERATIONS, payment_id))

@@ -1,0 +1,150 @@
+"""Rows ↔ values, and the columns they share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress, State
+from comptoir_runtime.database import Row
+from comptoir_runtime.idempotency import RequestKey
+
+PAYMENT_COLUMNS = """
+id, order_id, payer, state, currency, amount, authorised_amount, captured_amount,
+refunded_amount, capturing_amount, refunding_amount, voiding, method, display, provider,
+provider_reference, settles_in, action_url, decline_code, retryable, expires_at, created_at,
+updated_at, version"""
+
+OPERATION_COLUMNS = """
+id, payment_id, kind, state, amount, scope, caller, request_id, request_hash, provider_reference,
+failure_code, token, return_url, attempts, next_attempt_at, created_at, answer"""
+
+
+def payment_values(payment: Payment) -> tuple[Any, ...]:
+    """In the order of `PAYMENT_COLUMNS`."""
+    return (
+        payment.id,
+        payment.order,
+        payment.payer,
+        payment.state,
+        payment.currency,
+        payment.amount,
+        payment.authorised,
+        payment.captured,
+        payment.refunded,
+        payment.capturing,
+        payment.refunding,
+        payment.voiding,
+        payment.method,
+        payment.display,
+        payment.provider,
+        payment.provider_reference,
+        payment.settles_in,
+        payment.action_url,
+        payment.decline_code,
+        payment.retryable,
+        payment.expires_at,
+        payment.created_at,
+        payment.updated_at,
+        payment.version,
+    )
+
+
+def changing_values(payment: Payment) -> tuple[Any, ...]:
+    """What may change after a payment was created, in the order of `SET_PAYMENT`."""
+    return (
+        payment.state,
+        payment.authorised,
+        payment.captured,
+        payment.refunded,
+        payment.capturing,
+        payment.refunding,
+        payment.voiding,
+        payment.display,
+        payment.provider_reference,
+        payment.action_url,
+        payment.decline_code,
+        payment.retryable,
+        payment.expires_at,
+        payment.updated_at,
+    )
+
+
+# Compare and set: whoever has read an older version changes nothing and has to look again.
+SET_PAYMENT = """
+UPDATE payment SET version = version + 1, state = $3, authorised_amount = $4,
+  captured_amount = $5, refunded_amount = $6, capturing_amount = $7, refunding_amount = $8,
+  voiding = $9, display = $10, provider_reference = $11, action_url = $12, decline_code = $13,
+  retryable = $14, expires_at = $15, updated_at = $16
+WHERE id = $1 AND version = $2 RETURNING id"""
+
+
+def operation_values(operation: Operation) -> tuple[Any, ...]:
+    """In the order of `OPERATION_COLUMNS`."""
+    request = operation.request
+    return (
+        operation.id,
+        operation.payment,
+        operation.kind,
+        operation.progress,
+        operation.amount,
+        request.scope,
+        request.caller,
+        request.key,
+        request.request_hash,
+        operation.provider_reference,
+        operation.failure_code,
+        operation.token,
+        operation.return_url,
+        operation.attempts,
+        operation.next_attempt_at,
+        operation.created_at,
+        operation.answer,
+    )
+
+
+def payment_of(row: Row, operations: Sequence[Row]) -> Payment:
+    return Payment(
+        id=row["id"],
+        order=row["order_id"],
+        payer=row["payer"],
+        state=State(row["state"]),
+        currency=row["currency"],
+        amount=row["amount"],
+        authorised=row["authorised_amount"],
+        captured=row["captured_amount"],
+        refunded=row["refunded_amount"],
+        capturing=row["capturing_amount"],
+        refunding=row["refunding_amount"],
+        voiding=row["voiding"],
+        method=row["method"],
+        display=row["display"],
+        provider=row["provider"],
+        provider_reference=row["provider_reference"],
+        settles_in=row["settles_in"],
+        action_url=row["action_url"],
+        decline_code=row["decline_code"],
+        retryable=row["retryable"],
+        expires_at=row["expires_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        version=row["version"],
+        operations=tuple(operation_of(each) for each in operations),
+    )
+
+
+def operation_of(row: Row) -> Operation:
+    return Operation(
+        id=row["id"],
+        payment=row["payment_id"],
+        kind=Kind(row["kind"]),
+        progress=Progress(row["state"]),
+        amount=row["amount"],
+        request=RequestKey(row["scope"], row["caller"], row["request_id"], row["request_hash"]),
+        provider_reference=row["provider_reference"],
+        failure_code=row["failure_code"],
+        token=row["token"],
+        return_url=row["return_url"],
+        attempts=row["attempts"],
+        next_attempt_at=row["next_attempt_at"],
+        created_at=row["created_at"],
+        answer=row["answer"],
+    )
