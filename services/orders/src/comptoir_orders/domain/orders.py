@@ -1,0 +1,162 @@
+"""What an order is made of, and where it may go.
+
+Amounts are minor units of the order's currency, tax included.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from comptoir_orders.domain.fulfilments import Fulfilment
+
+
+class OrderState(StrEnum):
+    """Where an order stands. CANCELLING is ours alone: outside it still reads as placed."""
+
+    PLACED = "PLACED"
+    CANCELLING = "CANCELLING"
+    PARTIALLY_FULFILLED = "PARTIALLY_FULFILLED"
+    FULFILLED = "FULFILLED"
+    CANCELLED = "CANCELLED"
+
+
+ORDER_MOVES: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.PLACED: frozenset(
+        {OrderState.CANCELLING, OrderState.PARTIALLY_FULFILLED, OrderState.FULFILLED}
+    ),
+    # Back to PLACED when the money turns out to have been taken already.
+    OrderState.CANCELLING: frozenset({OrderState.PLACED, OrderState.CANCELLED}),
+    OrderState.PARTIALLY_FULFILLED: frozenset(
+        {OrderState.PARTIALLY_FULFILLED, OrderState.FULFILLED}
+    ),
+    OrderState.FULFILLED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+}
+
+
+class DeliveryMode(StrEnum):
+    """How the customer wants the goods."""
+
+    SHIP = "SHIP"
+    PICK_UP = "PICK_UP"
+    COUNTER = "COUNTER"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Degrees, WGS 84."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where goods are sent."""
+
+    recipient: str = ""
+    lines: tuple[str, ...] = ()
+    postal_code: str = ""
+    city: str = ""
+    country: str = ""
+    phone: str = ""
+    point: Point | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How and where to: an address, or the code of a store."""
+
+    mode: DeliveryMode
+    address: Address | None = None
+    location: str = ""
+    shipping_method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """Units of one product with their amounts, as they were when they were bought."""
+
+    id: str
+    sku: str
+    name: str
+    quantity: int
+    unit_price: int
+    discount: int
+    total: int
+    tax: int
+    tax_rate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What it all costs: `subtotal - discount + shipping = total`; `tax` is within the total."""
+
+    subtotal: int
+    discount: int
+    shipping: int
+    tax: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A cart held still: what an order is made from."""
+
+    fingerprint: str
+    cart: str
+    owner: str
+    channel: str
+    currency: str
+    lines: tuple[OrderLine, ...]
+    totals: Totals
+    delivery: Delivery
+    coupons: tuple[str, ...] = ()
+
+    def adds_up(self) -> bool:
+        """Whether the lines and the delivery sum to the total, and nothing is below zero."""
+        totals = self.totals
+        return (
+            sum(line.total for line in self.lines) + totals.shipping == totals.total
+            and totals.subtotal - totals.discount + totals.shipping == totals.total
+            and min(totals.shipping, totals.total, *(line.total for line in self.lines)) >= 0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderContent:
+    """What of an order never changes once it stands."""
+
+    lines: tuple[OrderLine, ...]
+    totals: Totals
+    delivery: Delivery
+    coupons: tuple[str, ...]
+    payments: tuple[str, ...]
+    reservation: str
+    staff: str
+    placement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a customer bought, whatever the channel."""
+
+    id: str
+    number: str
+    version: int
+    state: OrderState
+    channel: str
+    customer: str
+    currency: str
+    cart: str
+    content: OrderContent
+    captured: int
+    cancel_reason: str
+    placed_at: datetime
+    updated_at: datetime
+    fulfilments: tuple[Fulfilment, ...] = ()
+
+
+def may_move(state: OrderState, to: OrderState) -> bool:
+    """Whether the move is one of the table."""
+    return to in ORDER_MOVES[state]

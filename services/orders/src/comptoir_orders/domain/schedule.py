@@ -1,0 +1,37 @@
+"""How long things may take, and when to try again. Seconds."""
+
+from datetime import timedelta
+
+LEASE = timedelta(seconds=15)
+"""How long a driver may work on a process before others may take it over."""
+DRIVE_SECONDS = 14.0
+"""No call of a driver outlasts its lease."""
+FORWARD = timedelta(minutes=2)
+"""An interrupted placement older than this is undone, not finished: the buyer has gone on."""
+PAYER = timedelta(minutes=15)
+"""How long the payer may take for 3-D Secure."""
+HOLD = timedelta(minutes=30)
+"""How long stock is held for a placement."""
+HOLD_MARGIN = timedelta(minutes=3)
+"""How long before the hold ends no order is placed on it any more."""
+
+SOON = timedelta(seconds=1)
+"""When it is worth asking after something that is under way."""
+
+_ASK_AGAIN = (2, 5, 15, 60)
+_LONGEST_PAUSE = 300
+
+
+def ask_again(attempts: int) -> timedelta:
+    """Pause before asking the provider's side again: 2, 5, 15, 60, 60, … seconds."""
+    return timedelta(seconds=_ASK_AGAIN[min(attempts, len(_ASK_AGAIN) - 1)])
+
+
+def ask_payer(attempts: int) -> timedelta:
+    """Pause before asking about a payer who is busy: 15, 60, 60, … seconds; news come sooner."""
+    return ask_again(attempts + 2)
+
+
+def try_again(attempts: int) -> timedelta:
+    """Pause before what must be done is tried again: 1, 2, 4, … at most 300 seconds."""
+    return timedelta(seconds=min(_LONGEST_PAUSE, 2 ** min(attempts, 16)))

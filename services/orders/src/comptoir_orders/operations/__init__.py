@@ -1,0 +1,1 @@
+"""What happens in which order: one public function per procedure or event."""

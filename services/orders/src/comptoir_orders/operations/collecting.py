@@ -1,0 +1,74 @@
+"""Taking money for what has left, and giving up money that nobody asked for any more."""
+
+import logging
+from dataclasses import replace
+
+from comptoir_orders import errors, events
+from comptoir_orders.clients import Payments
+from comptoir_orders.domain import schedule
+from comptoir_orders.domain.processes import CaptureData, Step, VoidData
+from comptoir_orders.operations.runs import noted, written
+from comptoir_orders.store import orders as order_store
+from comptoir_orders.store import processes
+from comptoir_orders.store.processes import Process
+from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.errors import Failure
+
+log = logging.getLogger(__name__)
+
+
+class Collecting:
+    """Drives captures and late voids: tried until they succeed, less and less often."""
+
+    def __init__(self, transactions: Transactions, payments: Payments) -> None:
+        self._transactions = transactions
+        self._payments = payments
+
+    async def capture(self, process: Process) -> Process:
+        """The key is the fulfilment's id: it is paid once, however often this runs."""
+        data: CaptureData = process.document
+        try:
+            await self._payments.capture(data.fulfilment, data.payment, data.amount, data.currency)
+        except Failure as failure:
+            return await postponed(self._transactions, process, failure)
+
+        async def finish(session: Session) -> Process:
+            version = await order_store.add_captured(session, process.order, data.amount)
+            session.signal(events.order_changed(process.order, version))
+            return await processes.end(session, process, done(process))
+
+        return await written(self._transactions, finish)
+
+    async def void(self, process: Process) -> Process:
+        """A payment that turned up for a placement that had failed."""
+        data: VoidData = process.document
+        try:
+            await self._payments.void(f"{process.id}/void", data.payment)
+        except Failure as failure:
+            return await postponed(self._transactions, process, failure)
+        return await noted(
+            self._transactions, lambda session: processes.end(session, process, done(process))
+        )
+
+
+def done(process: Process) -> Process:
+    """The process as it ends well."""
+    return replace(process, state=Step.DONE, next_run_at=None, driven=False)
+
+
+async def postponed(transactions: Transactions, process: Process, failure: Failure) -> Process:
+    """Parks a process whose step must succeed in the end; a refusal is for people to look at."""
+    if not isinstance(failure, errors.OutcomeUnknown):
+        log.error(
+            "a step that must succeed was refused",
+            extra={
+                "process_id": process.id,
+                "kind": process.kind,
+                "reason": failure.reason,
+                "attempts": process.attempts,
+            },
+        )
+    attempts = process.attempts + 1
+    at = transactions.clock.now() + schedule.try_again(attempts)
+    after = replace(process, attempts=attempts, next_run_at=at)
+    return await noted(transactions, lambda session: processes.park(session, process, after))

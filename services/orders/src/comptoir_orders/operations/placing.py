@@ -1,0 +1,385 @@
+"""Placing an order: from a cart to an order that stands, or to nothing at all.
+
+Read `domain.placement` first: which state follows which outcome, what is written, and why that
+is enough. Here is what each step does. Every key handed to a neighbour is made from the
+placement's id and the step, so a step that is repeated asks for the same thing again.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from comptoir_orders import errors, events
+from comptoir_orders.clients import Carts, Payments, PaymentStatus, PaymentView, Stock
+from comptoir_orders.domain import assembly, schedule
+from comptoir_orders.domain.numbers import order_number
+from comptoir_orders.domain.orders import DeliveryMode, Order, Quote
+from comptoir_orders.domain.placement import UNDO, WAITING, Outcome, State, step
+from comptoir_orders.domain.processes import Intent, Kind, PlacementData
+from comptoir_orders.domain.sourcing import Demand, Shortage, Site, parcels_of
+from comptoir_orders.operations.driving import Runner
+from comptoir_orders.operations.runs import Run, noted, patiently, written
+from comptoir_orders.operations.undoing import Undo
+from comptoir_orders.policies.sourcing import SourcingPolicy
+from comptoir_orders.policies.sourcing.distance import point_of
+from comptoir_orders.store import orders as order_store
+from comptoir_orders.store import processes
+from comptoir_orders.store.processes import Process
+from comptoir_runtime import deadline, ids
+from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.errors import Failure, Unavailable
+from comptoir_runtime.idempotency import RequestKey
+
+log = logging.getLogger(__name__)
+
+
+async def place_order(
+    transactions: Transactions,
+    runner: Runner,
+    asked: RequestKey,
+    intent: Intent,
+    patience: float,
+) -> Process:
+    """Begins a placement, or finds the one of this request, and waits until it is settled.
+
+    Answers it placed, waiting, or still running after `patience` seconds; raises the failure of
+    one that failed. Raises `IdempotencyKeyReused` for another body under the same request id.
+    """
+    now = transactions.clock.now()
+    new = processes.new(
+        Kind.PLACEMENT,
+        asked,
+        ids.new_id("ord"),
+        State.CREATED,
+        PlacementData(intent),
+        now,
+        now + schedule.FORWARD,
+    )
+    process = await begin_or_find(transactions, runner, asked, new)
+    settled = await runner.settled(process.id, Kind.PLACEMENT, patience)
+    if settled.state == State.FAILED:
+        raise errors.again(settled.document.refusal)
+    return settled
+
+
+async def begin_or_find(
+    transactions: Transactions,
+    runner: Runner,
+    asked: RequestKey,
+    new: Process,
+    *,
+    numbered: bool = False,
+) -> Process:
+    """Writes the process and starts to drive it, or finds what the same request began before."""
+    async with transactions.reading() as session:  # one statement, one row
+        begun = await processes.begin(session, new, runner.lease(), numbered=numbered)
+        if begun is None:
+            found = await processes.by_request(session, new.kind, asked)
+    if begun is None:
+        assert found is not None, "the row that was in the way is there"
+        return found
+    runner.start(begun)
+    return begun
+
+
+class Placing:
+    """Drives placements."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        carts: Carts,
+        stock: Stock,
+        payments: Payments,
+        sourcing: SourcingPolicy,
+    ) -> None:
+        self._transactions = transactions
+        self._clock = transactions.clock
+        self._carts = carts
+        self._stock = stock
+        self._payments = payments
+        self._sourcing = sourcing
+        undo = Undo(carts, stock, payments)
+        self._steps: dict[State, Callable[[Run], Awaitable[Outcome]]] = {
+            State.CREATED: self._lock_cart,
+            State.CART_LOCKED: self._choose_sources,
+            State.SOURCED: self._hold_stock,
+            State.STOCK_HELD: self._authorise,
+            State.ACTION_REQUIRED: self._ask_payer,
+            State.UNKNOWN: self._ask_again,
+            State.AUTHORISED: self._place,
+            State.VOIDING: undo.void,
+            State.RELEASING: undo.release,
+            State.UNLOCKING: undo.unlock,
+        }
+
+    async def drive(self, process: Process) -> Process:
+        """Takes steps until the placement has ended or has to wait."""
+        run = Run(process, State(process.state), process.document)
+        while not run.saved.ended:
+            came_from = run.state
+            outcome = await self._steps[came_from](run)
+            run.state = step(came_from, outcome)
+            if run.state in WAITING or (run.state is came_from and run.state in UNDO):
+                return await self._park(run, came_from)
+            if run.state is State.SOURCED or (run.state in UNDO and came_from not in UNDO):
+                await self._write(run)
+            elif run.state in (State.FAILED, State.CANCELLED):
+                await self._end(run)
+        return run.saved
+
+    # --- forward -------------------------------------------------------------------------------
+
+    async def _lock_cart(self, run: Run) -> Outcome:
+        if self._clock.now() >= run.saved.deadline:
+            return run.refuse(Outcome.LATE, _interrupted())
+        intent = run.data.intent
+        try:
+            quote = await patiently(
+                lambda: self._carts.lock(
+                    intent.cart, run.saved.id, intent.cart_version, intent.quote, intent.buyer
+                )
+            )
+        except errors.OutcomeUnknown as lost:
+            return run.refuse(Outcome.LOST, _unavailable(lost))
+        except Failure as failure:
+            return run.refuse(Outcome.REFUSED, failure)
+        run.note(
+            quote=quote, customer=quote.owner, currency=quote.currency, total=quote.totals.total
+        )
+        if not quote.adds_up() or quote.delivery.mode is DeliveryMode.COUNTER:
+            wrong = errors.QuoteInconsistent("the quote cannot be sold as it is")
+            return run.refuse(Outcome.WRONG, wrong)
+        return Outcome.DONE
+
+    async def _choose_sources(self, run: Run) -> Outcome:
+        quote = run.quote
+        demand = [Demand(line.id, line.sku, line.quantity) for line in quote.lines]
+        try:
+            sites = await patiently(lambda: self._sites(quote))
+        except errors.OutcomeUnknown as lost:
+            return run.refuse(Outcome.LOST, _unavailable(lost))
+        except Failure as failure:
+            return run.refuse(Outcome.REFUSED, failure)
+        plan = self._sourcing.plan(demand, sites, point_of(quote.delivery.address))
+        if isinstance(plan, Shortage):
+            return run.refuse(Outcome.REFUSED, errors.out_of_stock(plan.asked, plan.available))
+        run.note(plan=plan, hold_until=self._clock.now() + schedule.HOLD)
+        return Outcome.DONE
+
+    async def _sites(self, quote: Quote) -> list[Site]:
+        store = quote.delivery.location if quote.delivery.mode is DeliveryMode.PICK_UP else ""
+        skus = list(dict.fromkeys(line.sku for line in quote.lines))
+        units = await self._stock.available(skus, store=store)
+        places = {} if store else await self._stock.places()
+        return [
+            Site(code, places[code].point if code in places else None, available)
+            for code, available in units.items()
+        ]
+
+    async def _hold_stock(self, run: Run) -> Outcome:
+        if self._clock.now() >= run.saved.deadline:
+            return run.refuse(Outcome.LATE, _interrupted())
+        try:
+            reservation = await patiently(
+                lambda: self._stock.reserve(
+                    run.reserve_key, run.stock_owner, run.data.plan, schedule.HOLD
+                )
+            )
+        except errors.OutcomeUnknown as lost:
+            return run.refuse(Outcome.LOST, _unavailable(lost))
+        except Failure as failure:
+            if failure.reason == errors.OutOfStock.reason and run.data.plan_number == 1:
+                # Somebody was faster: once more, with what is there now.
+                run.note(plan_number=2)
+                return Outcome.SHORT
+            return run.refuse(Outcome.REFUSED, failure)
+        run.note(reservation=reservation)
+        return Outcome.DONE
+
+    async def _authorise(self, run: Run) -> Outcome:
+        data = run.data
+        if data.total == 0:
+            return Outcome.DONE
+        try:
+            payment = await self._payments.authorise(
+                f"{run.saved.id}/authorise",
+                order=run.saved.order,
+                payer=data.customer,
+                amount=data.total,
+                currency=data.currency,
+                method=data.intent.method,
+                token=data.intent.token,
+                return_url=data.intent.return_url,
+            )
+        except errors.OutcomeUnknown:
+            return Outcome.LOST
+        except Failure as failure:
+            return run.refuse(Outcome.REFUSED, failure)
+        return _judged(run, payment)
+
+    async def _ask_payer(self, run: Run) -> Outcome:
+        outcome = await self._ask(run)
+        late = self._clock.now() >= run.saved.deadline
+        if late and outcome in (Outcome.ACTION, Outcome.LOST):
+            expired = errors.PaymentActionExpired("the payer did not come back in time")
+            return run.refuse(Outcome.LATE, expired)
+        return outcome
+
+    async def _ask_again(self, run: Run) -> Outcome:
+        outcome = await (self._ask(run) if run.data.payment else self._authorise(run))
+        if outcome is Outcome.LOST and self._clock.now() >= run.saved.deadline:
+            # The hold on the stock ends. Undoing begins with the payment, and does not go on
+            # before it is known to be void.
+            return run.refuse(Outcome.LATE, _interrupted())
+        return outcome
+
+    async def _ask(self, run: Run) -> Outcome:
+        try:
+            # A question is asked anew each time: the answer to an old one is of no use.
+            key = f"{run.saved.id}/ask/{run.saved.version}"
+            payment = await self._payments.ask(key, run.data.payment)
+        except errors.OutcomeUnknown:
+            return Outcome.LOST
+        except Failure as failure:
+            if failure.reason == errors.PaymentDeclined.reason:
+                return run.refuse(Outcome.REFUSED, failure)
+            log.warning("payments would not say", extra={"reason": failure.reason})
+            return Outcome.LOST
+        return _judged(run, payment)
+
+    async def _place(self, run: Run) -> Outcome:
+        """The order, its fulfilments, its event and the end of the placement, or none of it."""
+        now = self._clock.now()
+        hold_until = run.data.hold_until
+        if hold_until is None or now >= hold_until - schedule.HOLD_MARGIN:
+            return run.refuse(Outcome.LATE, _interrupted())
+        order = _order_of(run, now)
+        run.note(number=order.number)
+        ended = run.after(State.PLACED, run.data.ended(), None)
+
+        async def finish(session: Session) -> None:
+            await order_store.place(session, run.saved, ended, order)
+            session.emit(events.order_placed(order))
+
+        try:
+            await written(self._transactions, finish)
+        except errors.CartAlreadyOrdered as failure:
+            return run.refuse(Outcome.LATE, failure)
+        run.saved = ended
+        return Outcome.DONE
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def _write(self, run: Run) -> None:
+        now = self._clock.now()
+        after = run.after(run.state, run.data, now)
+        numbered = run.state is State.SOURCED
+        run.saved = await noted(
+            self._transactions,
+            lambda session: processes.advance(
+                session, run.saved, after, now + schedule.LEASE, numbered=numbered
+            ),
+        )
+        # The lease was prolonged, and with it the time the next calls may take.
+        deadline.begin(schedule.DRIVE_SECONDS)
+
+    async def _park(self, run: Run, came_from: State) -> Process:
+        """Writes when to look again: at the latest when the time for waiting is over."""
+        now = self._clock.now()
+        attempts = run.saved.attempts + 1 if run.state is came_from else 0
+        limit = run.saved.deadline
+        if run.state is not came_from:
+            limit = self._give_up_at(run, now)
+        if run.state in UNDO:
+            at = now + schedule.try_again(attempts)
+        elif run.state is State.UNKNOWN:
+            at = min(now + schedule.ask_again(attempts), limit)
+        else:
+            at = min(now + schedule.ask_payer(attempts), limit)
+        after = run.after(run.state, run.data, at, attempts=attempts, until=limit)
+        return await noted(
+            self._transactions, lambda session: processes.park(session, run.saved, after)
+        )
+
+    @staticmethod
+    def _give_up_at(run: Run, now: datetime) -> datetime:
+        if run.state is State.ACTION_REQUIRED:
+            return now + schedule.PAYER
+        # Time to place the order, or to undo it, while the stock is still ours.
+        return run.hold_until - 2 * schedule.HOLD_MARGIN
+
+    async def _end(self, run: Run) -> None:
+        ended = run.after(run.state, run.data.ended(), None)
+        refusal = run.data.refusal
+
+        async def finish(session: Session) -> Process:
+            if run.saved.state == State.CREATED and refusal and _by_stranger(refusal):
+                # A stranger does not get to fill our tables; asked again, the cart says no again.
+                await processes.forget(session, run.saved)
+                return ended
+            # "Not now" is no answer to keep: the same request may try again.
+            again = refusal is not None and refusal.status == Unavailable.status.name
+            return await processes.end(session, run.saved, ended, free_request=again)
+
+        run.saved = await noted(self._transactions, finish)
+
+
+def _judged(run: Run, payment: PaymentView) -> Outcome:
+    """What the payment's state means; the amount kept must be the order's total, to the cent."""
+    run.note(payment=payment.id, action_url=payment.action_url)
+    match payment.status:
+        case PaymentStatus.ACTION_REQUIRED:
+            return Outcome.ACTION
+        case PaymentStatus.UNKNOWN:
+            return Outcome.LOST
+        case PaymentStatus.ENDED:
+            declined = errors.PaymentDeclined(
+                "the payment was declined",
+                metadata={
+                    "decline_code": payment.decline_code,
+                    "retryable": str(payment.retryable).lower(),
+                },
+            )
+            return run.refuse(Outcome.REFUSED, declined)
+        case PaymentStatus.AUTHORISED:
+            if (payment.authorised, payment.currency) == (run.data.total, run.data.currency):
+                return Outcome.DONE
+            return run.refuse(
+                Outcome.WRONG,
+                errors.PaymentAmountMismatch("the provider keeps another amount than was asked"),
+            )
+
+
+def _order_of(run: Run, now: datetime) -> Order:
+    saved, data = run.saved, run.data
+    assert saved.serial is not None, "drawn when the sources were written"
+    count = len(parcels_of(data.plan))
+    parcels = assembly.fulfilments(
+        saved.order, run.quote, data.plan, [ids.new_id("ful") for _ in range(count)], now
+    )
+    return assembly.order(
+        order_id=saved.order,
+        number=order_number(now.year, saved.serial),
+        quote=run.quote,
+        parcels=parcels,
+        payments=(data.payment,) if data.payment else (),
+        reservation=data.reservation,
+        staff=data.intent.staff,
+        placement=saved.id,
+        now=now,
+    )
+
+
+def _by_stranger(refusal: errors.Refusal) -> bool:
+    return refusal.reason == errors.NotYourCart.reason
+
+
+def _interrupted() -> Failure:
+    return errors.PlacementInterrupted("the placement was interrupted and has been undone")
+
+
+def _unavailable(lost: errors.OutcomeUnknown) -> Failure:
+    return errors.CheckoutUnavailable(
+        "a part of the checkout does not answer; nothing was charged", metadata=lost.metadata
+    )

@@ -1,0 +1,1 @@
+"""Choices a merchant may make differently."""

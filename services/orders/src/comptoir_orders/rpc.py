@@ -1,0 +1,188 @@
+"""The procedures: a message in, one call, a message out."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from comptoir.orders.v1 import order_pb2
+from comptoir.orders.v1 import orders_service_pb2 as pb
+from comptoir_orders import convert
+from comptoir_orders.clients import Carts
+from comptoir_orders.operations import (
+    cancelling,
+    fulfilling,
+    placing,
+    reading,
+    selling,
+    watching,
+)
+from comptoir_orders.operations.driving import Runner
+from comptoir_runtime import idempotency, paging
+from comptoir_runtime.auth import Principal
+from comptoir_runtime.bus import Bus
+from comptoir_runtime.errors import Unauthenticated
+from comptoir_runtime.idempotency import RequestKey
+from comptoir_runtime.rpc import Call, process, query, step, stream
+
+# What a caller that waits is left with to hear the answer.
+_MARGIN_SECONDS = 0.3
+_LONGEST_WAIT_SECONDS = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersServicer:
+    """Answers for `comptoir.orders.v1.OrdersService`."""
+
+    runner: Runner
+    carts: Carts
+    bus: Bus
+    wake: Callable[[], None]
+
+    @process
+    async def PlaceOrder(self, request: pb.PlaceOrderRequest, call: Call) -> order_pb2.Placement:
+        principal = _caller(call)
+        placement = await placing.place_order(
+            call.transactions,
+            self.runner,
+            _asked(call, request),
+            convert.intent_of(request, principal),
+            _patience(call),
+        )
+        return convert.placement_message(placement)
+
+    @query
+    async def GetPlacement(
+        self, request: pb.GetPlacementRequest, call: Call
+    ) -> order_pb2.Placement:
+        found = await reading.get_placement(call.session, call.principal, request.placement)
+        return convert.placement_message(found)
+
+    @query
+    async def GetOrder(self, request: pb.GetOrderRequest, call: Call) -> order_pb2.Order:
+        order = await reading.get_order(call.session, call.principal, request.order)
+        return convert.order_message(order)
+
+    @query
+    async def ListOrders(self, request: pb.ListOrdersRequest, call: Call) -> pb.ListOrdersResponse:
+        page = paging.parse(request, default=20)
+        orders, last = await reading.list_orders(
+            call.session,
+            call.principal,
+            request.customer,
+            convert.order_states(request.state),
+            request.channel,
+            page.size,
+            _position(page),
+        )
+        return pb.ListOrdersResponse(
+            orders=[convert.order_message(order) for order in orders],
+            next_page_token=_token(last, request),
+        )
+
+    @stream
+    async def WatchOrder(
+        self, request: pb.WatchOrderRequest, call: Call
+    ) -> AsyncIterator[order_pb2.Order]:
+        changes = watching.watch_order(call.transactions, self.bus, call.principal, request.order)
+        async for order in changes:
+            yield convert.order_message(order)
+
+    @process
+    async def CancelOrder(self, request: pb.CancelOrderRequest, call: Call) -> order_pb2.Order:
+        order = await cancelling.cancel_order(
+            call.transactions,
+            self.runner,
+            _caller(call),
+            _asked(call, request),
+            order_id=request.order,
+            given_etag=request.etag,
+            reason=request.reason,
+            patience=_patience(call),
+        )
+        return convert.order_message(order)
+
+    @process
+    async def RecordStoreSale(
+        self, request: pb.RecordStoreSaleRequest, call: Call
+    ) -> order_pb2.Order:
+        order = await selling.record_store_sale(
+            call.transactions,
+            self.runner,
+            self.carts,
+            _asked(call, request),
+            convert.till_sale_of(request),
+            _patience(call),
+        )
+        return convert.order_message(order)
+
+    @query
+    async def ListFulfilments(
+        self, request: pb.ListFulfilmentsRequest, call: Call
+    ) -> pb.ListFulfilmentsResponse:
+        page = paging.parse(request)
+        found, last = await reading.list_fulfilments(
+            call.session, convert.fulfilment_filter(request), page.size, _position(page)
+        )
+        return pb.ListFulfilmentsResponse(
+            fulfilments=[convert.fulfilment_message(each) for each in found],
+            next_page_token=_token(last, request),
+        )
+
+    @step
+    async def ShipFulfilment(
+        self, request: pb.ShipFulfilmentRequest, call: Call
+    ) -> order_pb2.Fulfilment:
+        shipped = await fulfilling.ship_fulfilment(
+            call.session,
+            request.fulfilment,
+            request.etag,
+            request.carrier,
+            request.tracking_number,
+            self.wake,
+        )
+        return convert.fulfilment_message(shipped)
+
+    @step
+    async def MarkReadyForPickup(
+        self, request: pb.MarkReadyForPickupRequest, call: Call
+    ) -> order_pb2.Fulfilment:
+        ready = await fulfilling.mark_ready_for_pickup(
+            call.session, request.fulfilment, request.etag
+        )
+        return convert.fulfilment_message(ready)
+
+    @step
+    async def HandOver(self, request: pb.HandOverRequest, call: Call) -> order_pb2.Fulfilment:
+        handed_over = await fulfilling.hand_over(
+            call.session, request.fulfilment, request.etag, self.wake
+        )
+        return convert.fulfilment_message(handed_over)
+
+
+def _caller(call: Call) -> Principal:
+    if call.principal is None:  # no access option lets anonymous callers in here
+        raise Unauthenticated("a token is required")
+    return call.principal
+
+
+def _asked(call: Call, request: Message) -> RequestKey:
+    """What makes a repeated request the same; the kind of process is its scope."""
+    return idempotency.key_of("", _caller(call).subject, request)
+
+
+def _patience(call: Call) -> float:
+    """How long to wait for a process to settle before answering that it is still running."""
+    remaining = call.remaining
+    if remaining is None:
+        return _LONGEST_WAIT_SECONDS
+    return min(_LONGEST_WAIT_SECONDS, max(0.0, remaining - _MARGIN_SECONDS))
+
+
+def _token(last: reading.Position | None, request: paging.PageRequest) -> str:
+    return "" if last is None else paging.token((last[0].isoformat(), last[1]), request)
+
+
+def _position(page: paging.Page) -> reading.Position | None:
+    return (datetime.fromisoformat(page.after[0]), page.after[1]) if page.after else None

@@ -1,0 +1,213 @@
+"""Orders: one row each, with what never changes as a document."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+
+import asyncpg
+
+from comptoir_orders.domain.fulfilments import Fulfilment
+from comptoir_orders.domain.orders import Order, OrderContent, OrderState
+from comptoir_orders.errors import CartAlreadyOrdered, Overtaken
+from comptoir_orders.store import fulfilments as fulfilment_store
+from comptoir_orders.store.documents import read
+from comptoir_orders.store.processes import Process
+from comptoir_runtime.database import Row, Session
+
+_COLUMNS = """id, number, version, state, channel, customer, currency, cart, document, captured,
+  cancel_reason, placed_at, updated_at"""
+
+# One statement: the process ends, the order and its fulfilments begin, or nothing happens.
+_PLACE = f"""
+WITH ended AS (
+  UPDATE process SET state = $4, version = version + 1, document = $5, lease_owner = NULL,
+    lease_until = NULL, next_run_at = NULL, updated_at = $17
+  WHERE id = $1 AND version = $2 AND state = $3
+  RETURNING id),
+placed AS (
+  INSERT INTO orders ({_COLUMNS}, total)
+  SELECT $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM ended
+  RETURNING id)
+INSERT INTO fulfilment (id, order_id, position, location, state, mode, lines, goods, shipping,
+  currency, version, carrier, tracking_number, fulfilled_at, created_at)
+SELECT f.id, placed.id, f.position, f.location, f.state, f.mode, f.lines, f.goods, f.shipping,
+  $11, 1, '', '', f.fulfilled_at, $16
+FROM placed, unnest($19::text[], $20::integer[], $21::text[], $22::text[], $23::text[],
+  $24::jsonb[], $25::bigint[], $26::bigint[], $27::timestamptz[])
+  AS f (id, position, location, state, mode, lines, goods, shipping, fulfilled_at)"""
+
+_BY_ID = f"SELECT {_COLUMNS} FROM orders WHERE id = $1"
+_BY_NUMBER = f"SELECT {_COLUMNS} FROM orders WHERE number = $1"
+_LOCK = f"{_BY_ID} FOR UPDATE"
+_LOCK_BY_FULFILMENT = f"""
+SELECT {_COLUMNS} FROM orders WHERE id = (SELECT order_id FROM fulfilment WHERE id = $1)
+FOR UPDATE"""
+
+_SAVE = """
+UPDATE orders SET state = $2, version = version + 1, cancel_reason = $3, updated_at = $4
+WHERE id = $1"""
+
+_CAPTURED = """
+UPDATE orders SET captured = captured + $2, version = version + 1, updated_at = $3
+WHERE id = $1 RETURNING version"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which orders to list; None means all."""
+
+    customers: tuple[str, ...] | None = None
+    state: tuple[OrderState, ...] | None = None
+    channel: str | None = None
+
+
+async def place(session: Session, before: Process, after: Process, order: Order) -> None:
+    """Ends the process with its order.
+
+    Raises `Overtaken` when the process is somebody else's now, `CartAlreadyOrdered` when the cart
+    has become another order; the transaction is then lost.
+    """
+    content = order.content
+    parcels = order.fulfilments
+    try:
+        tag = await session.execute(
+            _PLACE,
+            before.id,
+            before.version,
+            before.state,
+            after.state,
+            after.document,
+            order.id,
+            order.number,
+            order.state,
+            order.channel,
+            order.customer,
+            order.currency,
+            order.cart,
+            content,
+            order.captured,
+            order.cancel_reason,
+            order.placed_at,
+            order.updated_at,
+            content.totals.total,
+            [each.id for each in parcels],
+            [each.position for each in parcels],
+            [each.location for each in parcels],
+            [each.state for each in parcels],
+            [each.mode for each in parcels],
+            [each.lines for each in parcels],
+            [each.goods for each in parcels],
+            [each.shipping for each in parcels],
+            [each.fulfilled_at for each in parcels],
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "uq_orders_cart":
+            raise CartAlreadyOrdered("this cart has become another order") from error
+        raise
+    if tag != f"INSERT 0 {len(parcels)}":
+        raise Overtaken(before.id)
+
+
+async def by_id(session: Session, order_id: str) -> Order | None:
+    return await _whole(session, await session.fetchrow(_BY_ID, order_id))
+
+
+async def by_number(session: Session, number: str) -> Order | None:
+    return await _whole(session, await session.fetchrow(_BY_NUMBER, number))
+
+
+async def lock(session: Session, order_id: str) -> Order | None:
+    """The order with its fulfilments, held until the transaction ends."""
+    return await _whole(session, await session.fetchrow(_LOCK, order_id))
+
+
+async def lock_by_fulfilment(session: Session, fulfilment_id: str) -> Order | None:
+    """As `lock`, by one of the fulfilments. The order is locked before them, always."""
+    return await _whole(session, await session.fetchrow(_LOCK_BY_FULFILMENT, fulfilment_id))
+
+
+async def save(session: Session, order: Order) -> None:
+    """Writes state and words of a locked order; its version grows by one."""
+    await session.execute(_SAVE, order.id, order.state, order.cancel_reason, order.updated_at)
+
+
+async def add_captured(session: Session, order_id: str, amount: int) -> int:
+    """Adds what was taken; answers the order's version. More than the total is impossible."""
+    version: int = await session.fetchval(_CAPTURED, order_id, amount, session.clock.now())
+    return version
+
+
+async def page(
+    session: Session, wanted: Filter, size: int, after: tuple[datetime, str] | None
+) -> list[Order]:
+    """Up to `size` orders, newest first, after the one with this time and id."""
+    values: list[object] = [
+        value
+        for value in (
+            None if wanted.customers is None else list(wanted.customers),
+            None if wanted.state is None else list(wanted.state),
+            wanted.channel,
+        )
+        if value is not None
+    ]
+    sql = _page_sql(
+        wanted.customers is not None,
+        wanted.state is not None,
+        wanted.channel is not None,
+        after is not None,
+    )
+    rows = await session.fetch(sql, *values, *(after or ()), size)
+    parcels = await fulfilment_store.of_orders(session, [row["id"] for row in rows])
+    return [replace(_order(row), fulfilments=parcels.get(row["id"], ())) for row in rows]
+
+
+@cache
+def _page_sql(customers: bool, state: bool, channel: bool, after: bool) -> str:
+    """One text for each combination, so that each is prepared with the index it needs."""
+    conditions: list[str] = []
+    count = 0
+
+    def add(condition: str, parameters: int = 1) -> None:
+        nonlocal count
+        numbers = range(count + 1, count + 1 + parameters)
+        conditions.append(condition.format(*(f"${number}" for number in numbers)))
+        count += parameters
+
+    if customers:
+        add("customer = ANY({0}::text[])")
+    if state:
+        add("state = ANY({0}::text[])")
+    if channel:
+        add("channel = {0}")
+    if after:
+        add("(placed_at, id) < ({0}, {1})", 2)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return (
+        f"SELECT {_COLUMNS} FROM orders {where} ORDER BY placed_at DESC, id DESC LIMIT ${count + 1}"
+    )
+
+
+async def _whole(session: Session, row: Row | None) -> Order | None:
+    if row is None:
+        return None
+    parcels: Sequence[Fulfilment] = await fulfilment_store.of_order(session, row["id"])
+    return replace(_order(row), fulfilments=tuple(parcels))
+
+
+def _order(row: Row) -> Order:
+    return Order(
+        id=row["id"],
+        number=row["number"],
+        version=row["version"],
+        state=OrderState(row["state"]),
+        channel=row["channel"],
+        customer=row["customer"],
+        currency=row["currency"],
+        cart=row["cart"],
+        content=read(OrderContent, row["document"]),
+        captured=row["captured"],
+        cancel_reason=row["cancel_reason"],
+        placed_at=row["placed_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,49 @@
+"""Neighbours' events: a message in, one call."""
+
+from collections.abc import Callable
+from datetime import UTC
+
+from comptoir.customers.v1 import events_pb2 as customers_pb2
+from comptoir.payments.v1 import events_pb2 as payments_pb2
+from comptoir_orders.operations import news
+from comptoir_runtime import auth
+from comptoir_runtime.bus import Subscription
+from comptoir_runtime.database import Session
+
+
+class Subscribers:
+    """What this service wants to know of its neighbours."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def subscriptions(self) -> list[Subscription]:
+        """Handlers by producer."""
+        return [
+            Subscription(
+                "payments",
+                {
+                    payments_pb2.PaymentAuthorised: self.payment_authorised,
+                    payments_pb2.PaymentFailed: self.payment_failed,
+                },
+            ),
+            Subscription("customers", {customers_pb2.SigningKeyState: self.signing_key_state}),
+        ]
+
+    async def payment_authorised(
+        self, session: Session, event: payments_pb2.PaymentAuthorised
+    ) -> None:
+        """The payer came back, or a lost answer was found."""
+        await news.payment_authorised(session, event.payment.order, event.payment_id, self._wake)
+
+    async def payment_failed(self, session: Session, event: payments_pb2.PaymentFailed) -> None:
+        """The provider said no."""
+        await news.payment_settled(session, event.payment.order, self._wake)
+
+    async def signing_key_state(
+        self, session: Session, event: customers_pb2.SigningKeyState
+    ) -> None:
+        """Trusts the tokens a key signs until it is retired."""
+        retired = event.HasField("retire_time")
+        expires = event.retire_time.ToDatetime(tzinfo=UTC) if retired else None
+        await auth.remember_key(session, event.kid, event.jwk, expires)

@@ -1,0 +1,87 @@
+"""A shop that is open: orders placed through gRPC, with what a test wants to look at."""
+
+import asyncio
+from typing import Any
+
+from comptoir.orders.v1 import order_pb2
+from comptoir.orders.v1 import orders_service_pb2 as pb
+from comptoir_testing.harness import ServiceHarness
+from services.orders.tests import factories
+from services.orders.tests.factories import unique
+from services.orders.tests.neighbours import LYON, PARIS, Town
+
+_UNTIL_SECONDS = 5.0
+
+
+class Shop:
+    """Customer `cus_test` buys, a packer packs, the back office sees everything."""
+
+    def __init__(self, harness: ServiceHarness, town: Town) -> None:
+        self.harness = harness
+        self.town = town
+        tokens = harness.tokens
+        self.customer = tokens.customer("cus_test")
+        self.packer = tokens.staff("fulfilment.write")
+        self.office = tokens.staff("orders.read", "orders.write")
+        self.till = tokens.staff("sales.record", subject="stf_till")
+
+    async def place(self, cart: str = "", token: str = "tok_ok") -> order_pb2.Placement:
+        """Two kettles and a lamp; 74.90 EUR with 4.90 delivery."""
+        cart = cart or f"crt_{unique()}"
+        if cart not in self.town.carts.quotes:
+            self.town.carts.add(factories.quote(cart))
+        request = factories.place_order(cart, token=token)
+        placement: order_pb2.Placement = await self.harness.call(
+            "PlaceOrder", request, self.customer
+        )
+        return placement
+
+    async def order(self, **stock: Any) -> order_pb2.Order:
+        """A placed order."""
+        return await self.get((await self.place()).order)
+
+    async def order_in_two_parcels(self) -> order_pb2.Order:
+        """Kettles from Lyon (50.00 + 4.90), the lamp from Paris (20.00)."""
+        self.town.stock.units = {LYON: {"KETTLE": 9}, PARIS: {"LAMP": 9}}
+        return await self.order()
+
+    async def get(self, order: str) -> order_pb2.Order:
+        request = pb.GetOrderRequest(order=order)
+        found: order_pb2.Order = await self.harness.call("GetOrder", request, self.office)
+        return found
+
+    async def ship(self, fulfilment: str, etag: str = "") -> order_pb2.Fulfilment:
+        request = pb.ShipFulfilmentRequest(
+            fulfilment=fulfilment,
+            request_id=unique(),
+            etag=etag,
+            carrier="colissimo",
+            tracking_number="6A123",
+        )
+        shipped: order_pb2.Fulfilment = await self.harness.call(
+            "ShipFulfilment", request, self.packer
+        )
+        return shipped
+
+    async def hand_over(self, fulfilment: str) -> order_pb2.Fulfilment:
+        request = pb.HandOverRequest(fulfilment=fulfilment, request_id=unique())
+        done: order_pb2.Fulfilment = await self.harness.call("HandOver", request, self.packer)
+        return done
+
+    async def cancel(self, order: str, **fields: str) -> order_pb2.Order:
+        request = pb.CancelOrderRequest(
+            **{"order": order, "request_id": unique(), "reason": "too late", **fields}
+        )
+        cancelled: order_pb2.Order = await self.harness.call("CancelOrder", request, self.customer)
+        return cancelled
+
+    async def until_captured(self, order: str, amount: str) -> order_pb2.Order:
+        """The order, once so much was taken for it."""
+        async with asyncio.timeout(_UNTIL_SECONDS):
+            while (found := await self.get(order)).captured.amount != amount:  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(0.01)
+        return found
+
+    async def events(self) -> list[str]:
+        """The names of the facts told, oldest first."""
+        return [type(event).__name__ for event in await self.harness.events()]

@@ -1,0 +1,186 @@
+"""What every service owes its callers."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import orjson
+from google.protobuf.message import Message
+
+from comptoir.customers.v1 import events_pb2 as customers_pb2
+from comptoir.orders.v1 import orders_service_pb2 as pb
+from comptoir.payments.v1 import events_pb2 as payments_pb2
+from comptoir.payments.v1 import payment_pb2
+from comptoir_orders.clients import PaymentStatus
+from comptoir_runtime import migrations
+from comptoir_runtime.auth import SigningKey, public_jwk
+from comptoir_testing.examples import Example
+from comptoir_testing.harness import ServiceHarness
+from comptoir_testing.suites import (
+    AuthorisationSuite,
+    EtagSuite,
+    IdempotencySuite,
+    PagingSuite,
+    RedeliverySuite,
+)
+from comptoir_testing.suites.redelivery import MakeEvent
+from comptoir_testing.tokens import TokenFactory
+from services.orders.tests import factories
+from services.orders.tests.factories import unique
+from services.orders.tests.neighbours import the_town
+
+
+def _customer(tokens: TokenFactory) -> str:
+    return tokens.customer("cus_test")
+
+
+def _packer(tokens: TokenFactory) -> str:
+    return tokens.staff("fulfilment.write")
+
+
+async def _cart(harness: ServiceHarness) -> pb.PlaceOrderRequest:
+    cart = f"crt_{unique()}"
+    the_town().carts.add(factories.quote(cart))
+    return factories.place_order(cart)
+
+
+async def _order(harness: ServiceHarness, token: str = "tok_ok") -> Any:
+    request = await _cart(harness)
+    request.payment.token = token
+    return await harness.call("PlaceOrder", request, _customer(harness.tokens))
+
+
+async def _fulfilment(harness: ServiceHarness) -> str:
+    placement = await _order(harness)
+    request = pb.GetOrderRequest(order=placement.order)
+    order = await harness.call("GetOrder", request, _customer(harness.tokens))
+    fulfilment: str = order.fulfilments[0].id
+    return fulfilment
+
+
+async def _get_placement(harness: ServiceHarness) -> pb.GetPlacementRequest:
+    return pb.GetPlacementRequest(placement=(await _order(harness)).id)
+
+
+async def _get_order(harness: ServiceHarness) -> pb.GetOrderRequest:
+    return pb.GetOrderRequest(order=(await _order(harness)).order_number)
+
+
+async def _watch_order(harness: ServiceHarness) -> pb.WatchOrderRequest:
+    return pb.WatchOrderRequest(order=(await _order(harness)).order)
+
+
+async def _list_orders(harness: ServiceHarness) -> pb.ListOrdersRequest:
+    for _ in range(3):
+        await _order(harness)
+    return pb.ListOrdersRequest()
+
+
+async def _cancel_order(harness: ServiceHarness) -> pb.CancelOrderRequest:
+    placement = await _order(harness)
+    return pb.CancelOrderRequest(
+        order=placement.order, request_id=unique(), etag="1", reason="changed my mind"
+    )
+
+
+async def _record_store_sale(_: ServiceHarness) -> pb.RecordStoreSaleRequest:
+    return factories.store_sale()
+
+
+async def _list_fulfilments(harness: ServiceHarness) -> pb.ListFulfilmentsRequest:
+    for _ in range(3):
+        await _order(harness)
+    return pb.ListFulfilmentsRequest()
+
+
+async def _ship(harness: ServiceHarness) -> pb.ShipFulfilmentRequest:
+    return pb.ShipFulfilmentRequest(
+        fulfilment=await _fulfilment(harness),
+        request_id=unique(),
+        carrier="colissimo",
+        tracking_number="6A123",
+    )
+
+
+async def _ready(harness: ServiceHarness) -> pb.MarkReadyForPickupRequest:
+    town = the_town()
+    town.stock.units["store_lyon"] = {"KETTLE": 9, "LAMP": 9}
+    cart = f"crt_{unique()}"
+    town.carts.add(factories.quote(cart, delivery=factories.collected_in("store_lyon"), shipping=0))
+    placement = await harness.call(
+        "PlaceOrder", factories.place_order(cart), _customer(harness.tokens)
+    )
+    order = await harness.call(
+        "GetOrder", pb.GetOrderRequest(order=placement.order), _customer(harness.tokens)
+    )
+    return pb.MarkReadyForPickupRequest(fulfilment=order.fulfilments[0].id, request_id=unique())
+
+
+async def _hand_over(harness: ServiceHarness) -> pb.HandOverRequest:
+    return pb.HandOverRequest(fulfilment=await _fulfilment(harness), request_id=unique())
+
+
+EXAMPLES = {
+    "PlaceOrder": Example(_cart, _customer),
+    "GetPlacement": Example(_get_placement, _customer),
+    "GetOrder": Example(_get_order, _customer),
+    "ListOrders": Example(_list_orders, _customer, names_owned_thing=False),
+    "WatchOrder": Example(_watch_order, _customer),
+    "CancelOrder": Example(_cancel_order, _customer),
+    "RecordStoreSale": Example(_record_store_sale, lambda tokens: tokens.staff("sales.record")),
+    "ListFulfilments": Example(_list_fulfilments, _packer),
+    "ShipFulfilment": Example(_ship, _packer),
+    "MarkReadyForPickup": Example(_ready, _packer),
+    "HandOver": Example(_hand_over, _packer),
+}
+
+
+class TestAuthorisation(AuthorisationSuite):
+    examples = EXAMPLES
+
+
+class TestIdempotency(IdempotencySuite):
+    examples = EXAMPLES
+
+
+class TestPaging(PagingSuite):
+    examples = EXAMPLES
+
+
+class TestEtag(EtagSuite):
+    examples = EXAMPLES
+
+
+async def _payment_authorised(harness: ServiceHarness) -> Message:
+    placement = await _order(harness, "tok_3ds")
+    payment = placement.next_action.payment
+    the_town().payments.settle(payment, PaymentStatus.AUTHORISED)
+    return payments_pb2.PaymentAuthorised(
+        payment_id=payment, payment=payment_pb2.Payment(id=payment, order=placement.order)
+    )
+
+
+async def _payment_failed(harness: ServiceHarness) -> Message:
+    placement = await _order(harness, "tok_3ds")
+    payment = placement.next_action.payment
+    the_town().payments.settle(payment, PaymentStatus.ENDED, "authentication_failed")
+    return payments_pb2.PaymentFailed(
+        payment_id=payment, payment=payment_pb2.Payment(id=payment, order=placement.order)
+    )
+
+
+def _signing_key_state(_: ServiceHarness) -> Message:
+    key = SigningKey.generate("k-redelivery")
+    jwk = public_jwk(key)
+    return customers_pb2.SigningKeyState(kid=key.kid, jwk=orjson.dumps(jwk).decode())
+
+
+class TestRedelivery(RedeliverySuite):
+    events: ClassVar[Mapping[type[Message], MakeEvent]] = {
+        payments_pb2.PaymentAuthorised: _payment_authorised,
+        payments_pb2.PaymentFailed: _payment_failed,
+        customers_pb2.SigningKeyState: _signing_key_state,
+    }
+
+
+def test_the_tables_are_what_the_migrations_make(database_url: str) -> None:
+    migrations.check("comptoir_orders", database_url)

@@ -1,0 +1,293 @@
+"""The driver is killed at every point there is; somebody else finishes or undoes, always."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+
+from comptoir_orders.domain.placement import State
+from comptoir_orders.operations.placing import place_order
+from comptoir_orders.store import orders as order_store
+from comptoir_orders.store.orders import Filter
+from comptoir_runtime.clock import Clock, ManualClock
+from comptoir_runtime.database import Database, Session, Transactions
+from comptoir_runtime.errors import Failure
+from comptoir_runtime.idempotency import RequestKey
+from services.orders.tests import factories
+from services.orders.tests.integration.conftest import Replica
+from services.orders.tests.neighbours import LYON, Town, nothing
+
+T = TypeVar("T")
+
+
+class Killer:
+    """Counts the points a driver passes, and kills its task at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.passed: list[str] = []
+        self.killed_at = ""
+
+    async def __call__(self, point: str) -> None:
+        self.passed.append(point)
+        self.left -= 1
+        if self.left == 0:
+            self.killed_at = point
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)  # the cancellation arrives here
+
+
+class KillableTransactions:
+    """Transactions with a point right before and right after whatever takes effect."""
+
+    def __init__(self, transactions: Transactions, killer: Killer) -> None:
+        self._transactions = transactions
+        self._killer = killer
+        self.clock: Clock = transactions.clock
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Session]:
+        """Statements that commit themselves: before, or after."""
+        await self._killer("statement")
+        async with self._transactions.reading() as session:
+            yield session
+        await self._killer("statement done")
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Session]:
+        async with self._transactions() as session:
+            yield session
+            await self._killer("commit")
+        await self._killer("commit done")
+
+    async def run(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        async with self() as session:
+            return await body(session)
+
+
+def asked(cart: str) -> RequestKey:
+    return RequestKey("", "cus_test", f"req-{cart}", b"body")
+
+
+async def begin(replica: Replica, cart: str, token: str) -> None:
+    """Places an order and waits until its driver has come to its end, whichever."""
+    placing = asyncio.ensure_future(
+        place_order(
+            replica.transactions,
+            replica.runner,
+            asked(cart),
+            factories.intent(cart, token=token),
+            5.0,
+        )
+    )
+    await asyncio.wait({placing})
+    if not placing.cancelled():
+        placing.exception()
+    await replica.runner.stop()
+
+
+# A killed driver's transaction is rolled back behind its back; its rows are locked until then, and
+# a worker passes over locked rows.
+_OPEN_TRANSACTIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"""
+
+
+async def rolled_back(database: Database) -> None:
+    async with database.transactions.reading() as session:
+        while await session.fetchval(_OPEN_TRANSACTIONS):  # noqa: ASYNC110 - the server's doing
+            await asyncio.sleep(0.001)
+
+
+async def survive(database: Database, town: Town, clock: ManualClock) -> None:
+    """Another replica takes over, as often as it takes."""
+    await rolled_back(database)
+    town.at = nothing
+    town.stock.sold_out = False
+    rescuer = Replica(database.transactions, town)
+    for seconds in (16, 60, 16 * 60, 300):
+        clock.advance(seconds)
+        await rescuer.work()
+
+
+async def killed_once_at(
+    number: int, database: Database, town: Town, clock: ManualClock, cart: str, token: str
+) -> Killer:
+    killer = Killer(number)
+    town.at = killer
+    town.carts.add(factories.quote(cart))
+    doomed = Replica(KillableTransactions(database.transactions, killer), town)  # type: ignore[arg-type]  # what a driver uses of it
+    await begin(doomed, cart, token)
+    await survive(database, town, clock)
+    return killer
+
+
+_STATE_OF_CART = "SELECT state FROM process WHERE document -> 'intent' ->> 'cart' = $1"
+
+
+async def outcome(database: Database, cart: str) -> tuple[State | None, int]:
+    """Where the placement of a cart ended, and how many orders came of the cart."""
+    async with database.transactions.reading() as session:
+        state = await session.fetchval(_STATE_OF_CART, cart)
+        orders = await order_store.page(session, Filter(), 1000, None)
+    return None if state is None else State(state), sum(order.cart == cart for order in orders)
+
+
+class TestKilledAtEveryPoint:
+    @pytest.mark.parametrize("token", ["tok_ok", "tok_decline", "tok_wrong", "tok_3ds"])
+    async def test_it_ends_placed_with_everything_or_failed_with_nothing(
+        self, database: Database, town: Town, clock: ManualClock, token: str
+    ) -> None:
+        ends: dict[str, State | None] = {}
+        for number in range(1, 100):
+            cart = f"crt_{number}"
+            kept_before = len(town.payments.kept())
+            held_before = len(town.stock.held())
+            killer = await killed_once_at(number, database, town, clock, cart, token)
+            state, orders = await outcome(database, cart)
+
+            where = f"killed at {number}: {killer.killed_at} after {killer.passed}"
+            ends[f"{number} {killer.killed_at}"] = state
+            kept = len(town.payments.kept()) - kept_before
+            held = len(town.stock.held()) - held_before
+            locked = cart in town.carts.held
+            if state is State.PLACED:
+                assert (orders, kept, held, locked) == (1, 1, 1, True), where
+            else:
+                # None: it was killed before anything was written.
+                assert state in (State.FAILED, None), where
+                assert (orders, kept, held, locked) == (0, 0, 0, False), where
+            if not killer.killed_at:
+                break
+        else:
+            raise AssertionError("the points never end")
+
+        points = len(ends) - 1
+        assert points >= 10, ends
+        if token == "tok_ok":
+            # Nothing is lost but what nobody has written down.
+            assert list(ends.values()).count(State.PLACED) >= points - 1
+        else:
+            assert State.PLACED not in ends.values()
+
+    async def test_what_was_being_undone_is_not_taken_up_again(
+        self, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        """Refused for want of stock; when the successor looks, there would be enough."""
+        for number in range(1, 100):
+            cart = f"crt_{number}"
+            kept_before = len(town.payments.kept())
+            town.stock.sold_out = True
+            killer = await killed_once_at(number, database, town, clock, cart, "tok_ok")
+            state, orders = await outcome(database, cart)
+            placed = state is State.PLACED
+            kept = len(town.payments.kept()) - kept_before
+            assert (orders, kept, cart in town.carts.held) == (placed, placed, placed), (
+                killer.passed
+            )
+            if "unlock" in killer.passed:
+                assert not placed, killer.passed
+            if not killer.killed_at:
+                break
+        assert "unlock" in killer.passed
+
+    @pytest.mark.parametrize("seed", range(3))
+    async def test_whoever_takes_over_may_be_killed_too(
+        self, database: Database, town: Town, clock: ManualClock, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        for number in range(15):
+            cart = f"crt_{number}"
+            town.carts.add(factories.quote(cart))
+            kept_before, held_before = len(town.payments.kept()), len(town.stock.held())
+            token = chance.choice(["tok_ok", "tok_decline", "tok_wrong", "tok_3ds"])
+            for attempt in range(4):
+                killer = town.at = Killer(chance.randint(1, 20))
+                doomed = Replica(KillableTransactions(database.transactions, killer), town)  # type: ignore[arg-type]  # what a driver uses of it
+                if attempt == 0:
+                    await begin(doomed, cart, token)
+                else:
+                    await rolled_back(database)
+                    clock.advance(16)
+                    await asyncio.wait({asyncio.ensure_future(doomed.work())})
+            await survive(database, town, clock)
+
+            state, orders = await outcome(database, cart)
+            placed = state is State.PLACED
+            kept = len(town.payments.kept()) - kept_before
+            held = len(town.stock.held()) - held_before
+            assert state in (State.PLACED, State.FAILED, None)
+            assert (orders, kept, held, cart in town.carts.held) == (placed,) * 4
+
+    async def test_an_old_interruption_is_undone_instead_of_finished(
+        self, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        town.stock.units = {LYON: {"KETTLE": 1000, "LAMP": 1000}}
+        for number in range(2, 100):
+            cart = f"crt_{number}"
+            killer = Killer(number)
+            town.at = killer
+            town.carts.add(factories.quote(cart))
+            doomed = Replica(KillableTransactions(database.transactions, killer), town)  # type: ignore[arg-type]  # what a driver uses of it
+            await begin(doomed, cart, "tok_ok")
+            clock.advance(150)
+            await survive(database, town, clock)
+            state, orders = await outcome(database, cart)
+            if not killer.killed_at or state is State.PLACED:
+                break
+            if state is not None:
+                assert (state, orders, town.holds_nothing()) == (State.FAILED, 0, True), (
+                    killer.passed
+                )
+        assert number >= 10
+
+    async def test_a_zombie_that_wakes_up_after_the_end_changes_nothing(
+        self, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        """Stopped with SIGSTOP before it asks for money, woken after its placement was placed."""
+        asleep, wake = asyncio.Event(), asyncio.Event()
+
+        async def sleep_before_the_money(point: str) -> None:
+            if point == "authorise" and not asleep.is_set():
+                asleep.set()
+                await wake.wait()
+
+        town.at = sleep_before_the_money
+        town.carts.add(factories.quote())
+        zombie = Replica(database.transactions, town)
+        begun = asyncio.create_task(begin(zombie, "crt_1", "tok_ok"))
+        await asleep.wait()
+        clock.advance(16)
+        await Replica(database.transactions, town).work()
+        assert await outcome(database, "crt_1") == (State.PLACED, 1)
+
+        wake.set()
+        await begun
+
+        assert await outcome(database, "crt_1") == (State.PLACED, 1)
+        assert len(town.payments.by_id) == 1
+        async with database.transactions.reading() as session:
+            assert await session.fetchval("SELECT count(*) FROM outbox") == 1
+
+
+async def test_a_failure_is_told_again_after_a_crash(
+    database: Database, town: Town, clock: ManualClock
+) -> None:
+    await killed_once_at(12, database, town, clock, "crt_1", "tok_decline")
+    replica = Replica(database.transactions, town)
+
+    with pytest.raises(Failure) as refused:
+        await place_order(
+            replica.transactions,
+            replica.runner,
+            asked("crt_1"),
+            factories.intent("crt_1", token="tok_decline"),
+            1.0,
+        )
+
+    assert refused.value.reason == "PAYMENT_DECLINED"

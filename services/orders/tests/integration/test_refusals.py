@@ -1,0 +1,196 @@
+import pytest
+
+from comptoir_orders.domain.orders import Delivery, DeliveryMode
+from comptoir_orders.domain.placement import State
+from comptoir_runtime.database import Database
+from comptoir_runtime.errors import Failure, Unavailable
+from services.orders.tests import factories
+from services.orders.tests.integration.checkout import orders, outbox, place, the_placement
+from services.orders.tests.integration.conftest import Replica
+from services.orders.tests.neighbours import LYON, PARIS, Town, refusal
+
+
+class TestRefusal:
+    async def test_a_decline_undoes_everything_and_is_remembered(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+
+        with pytest.raises(Failure) as first:
+            await place(replica, token="tok_decline")
+        with pytest.raises(Failure) as second:
+            await place(replica, token="tok_decline")
+
+        for refused in (first.value, second.value):
+            assert refused.reason == "PAYMENT_DECLINED"
+            assert refused.status.name == "FAILED_PRECONDITION"
+            assert refused.metadata == {
+                "decline_code": "insufficient_funds",
+                "retryable": "true",
+            }
+        assert town.payments.asked == 1
+        assert town.holds_nothing()
+        assert await orders(database) == []
+        assert await outbox(database) == []
+        assert (await the_placement(database)).document.intent.token == ""
+
+    async def test_what_is_nowhere_is_refused_before_anybody_is_asked_for_money(
+        self, replica: Replica, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+        town.stock.units = {LYON: {"KETTLE": 1, "LAMP": 1}}
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "OUT_OF_STOCK"
+        assert [(each.type, each.subject) for each in refused.value.preconditions] == [
+            ("OUT_OF_STOCK", "KETTLE")
+        ]
+        assert refused.value.metadata == {"sku": "KETTLE", "available": "1"}
+        assert town.payments.asked == 0
+        assert town.holds_nothing()
+
+    async def test_stock_that_went_meanwhile_is_looked_for_elsewhere_once(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+
+        async def somebody_is_faster(point: str) -> None:
+            if point == "reserve" and LYON in town.stock.units:
+                del town.stock.units[LYON]
+                town.stock.units[PARIS] = {"KETTLE": 9, "LAMP": 9}
+
+        town.at = somebody_is_faster
+        await place(replica)
+
+        (order,) = await orders(database)
+        assert [each.location for each in order.fulfilments] == [PARIS]
+        assert len(town.stock.held()) == 1
+
+    async def test_stock_that_goes_again_is_a_refusal_with_the_neighbours_words(
+        self, replica: Replica, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+
+        async def always_faster(point: str) -> None:
+            if point == "reserve":
+                raise refusal("OUT_OF_STOCK", sku="LAMP")
+
+        town.at = always_faster
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert (refused.value.reason, refused.value.metadata) == ("OUT_OF_STOCK", {"sku": "LAMP"})
+        assert town.holds_nothing()
+
+    async def test_a_quote_that_changed_is_refused_and_holds_nothing(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        quote = town.carts.add(factories.quote())
+        town.carts.quotes["crt_1"] = quote = factories.quote("crt_1")
+        object.__setattr__(quote, "fingerprint", "newer")
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "QUOTE_CHANGED"
+        assert refused.value.metadata == {"quote": "newer"}
+        assert town.holds_nothing()
+        assert (await the_placement(database)).state == State.FAILED
+
+    async def test_the_cart_of_another_is_refused_without_a_trace(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote(owner="cus_other"))
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.status.name == "PERMISSION_DENIED"
+        assert town.holds_nothing()
+        async with database.transactions.reading() as session:
+            assert await session.fetchval("SELECT count(*) FROM process") == 0
+
+    async def test_a_quote_that_does_not_add_up_is_never_sold(
+        self, replica: Replica, town: Town
+    ) -> None:
+        quote = town.carts.add(factories.quote())
+        object.__setattr__(quote.totals, "total", 7489)
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "QUOTE_INCONSISTENT"
+        assert town.holds_nothing()
+
+    async def test_goods_that_nobody_knows_how_to_deliver_are_not_sold(
+        self, replica: Replica, town: Town
+    ) -> None:
+        town.carts.add(factories.quote(delivery=Delivery(DeliveryMode.COUNTER)))
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "QUOTE_INCONSISTENT"
+        assert town.holds_nothing()
+
+    async def test_another_amount_than_asked_for_is_given_back(
+        self, replica: Replica, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+
+        with pytest.raises(Failure) as refused:
+            await place(replica, token="tok_wrong")
+
+        assert refused.value.reason == "PAYMENT_AMOUNT_MISMATCH"
+        assert town.holds_nothing()
+
+    async def test_a_provider_that_cannot_be_reached_has_charged_nothing(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+
+        async def unreachable(point: str) -> None:
+            if point == "authorise":
+                failure = refusal("PROVIDER_UNAVAILABLE")
+                failure.status = Unavailable.status
+                raise failure
+
+        town.at = unreachable
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "PROVIDER_UNAVAILABLE"
+        assert town.holds_nothing()
+        town.works()
+        assert (await place(replica)).state == State.PLACED
+        assert len(await orders(database)) == 1
+
+    @pytest.mark.parametrize("point", ["lock", "available", "reserve"])
+    async def test_a_neighbour_that_does_not_answer_costs_nothing(
+        self, replica: Replica, database: Database, town: Town, point: str
+    ) -> None:
+        town.carts.add(factories.quote())
+        town.fails(point, times=3)
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "CHECKOUT_UNAVAILABLE"
+        assert town.holds_nothing()
+        # "Not now" is not remembered: the same request may try again.
+        failed = await the_placement(database)
+        assert (failed.state, failed.request_id) == (State.FAILED, failed.id)
+        town.works()
+        assert (await place(replica)).state == State.PLACED
+
+    @pytest.mark.parametrize("point", ["lock done", "available", "reserve done"])
+    async def test_an_answer_lost_twice_is_asked_for_again(
+        self, replica: Replica, town: Town, point: str
+    ) -> None:
+        town.carts.add(factories.quote())
+        town.fails(point, times=2)
+
+        assert (await place(replica)).state == State.PLACED
+        assert len(town.stock.held()) == 1

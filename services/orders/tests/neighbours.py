@@ -1,0 +1,346 @@
+"""The neighbours, in memory: they keep their promises about keys, and can be told to fail.
+
+`town.at` is called with a name before and after each effect ("authorise", "authorise done"); a
+test replaces it to fail, to stop or to count. What a neighbour holds is looked at by `audit`.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from comptoir_orders.clients import PaymentStatus, PaymentView, Place
+from comptoir_orders.domain.orders import Point, Quote
+from comptoir_orders.domain.sourcing import Plan
+from comptoir_orders.errors import NotYourCart, OutcomeUnknown
+from comptoir_runtime.errors import FailedPrecondition, NotFound, Precondition, RemoteFailure
+from services.orders.tests import factories
+
+Hook = Callable[[str], Awaitable[None]]
+
+LYON, PARIS = "warehouse_lyon", "warehouse_paris"
+PLACES = {
+    LYON: Place(LYON, Point(45.65, 5.11)),
+    PARIS: Place(PARIS, Point(48.62, 2.59)),
+    "store_lyon": Place("store_lyon", Point(45.76, 4.83)),
+}
+
+
+async def nothing(_: str) -> None:
+    """Lets everything pass."""
+
+
+def refusal(reason: str, **metadata: str) -> RemoteFailure:
+    return RemoteFailure(
+        reason.lower(),
+        reason=reason,
+        status=FailedPrecondition.status,
+        domain="comptoir.neighbour",
+        metadata=metadata,
+    )
+
+
+def lost(where: str) -> OutcomeUnknown:
+    return OutcomeUnknown(f"no answer from {where}", metadata={"procedure": where})
+
+
+class Town:
+    """All neighbours of one test."""
+
+    def __init__(self) -> None:
+        self.at: Hook = nothing
+        self.carts = FakeCarts(self)
+        self.stock = FakeStock(self)
+        self.payments = FakePayments(self)
+
+    def fails(self, *points: str, times: int = 10**6) -> None:
+        """Loses the answer at these points, so many times."""
+        left = times
+
+        async def fail(point: str) -> None:
+            nonlocal left
+            if point in points and left > 0:
+                left -= 1
+                raise lost(point)
+
+        self.at = fail
+
+    def works(self) -> None:
+        self.at = nothing
+
+    def holds_nothing(self) -> bool:
+        """No cart locked, no stock held, no money kept."""
+        return not (self.carts.held or self.stock.held() or self.payments.kept())
+
+
+# The running test's; the service under test is built in the middle of it.
+towns: list[Town] = []
+
+
+def the_town() -> Town:
+    """The neighbours of the test that runs."""
+    return towns[-1]
+
+
+class FakeCarts:
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self.quotes: dict[str, Quote] = {}
+        self.held: dict[str, str] = {}
+        self.over: set[str] = set()
+        self.locks = 0
+        self.prices: dict[str, int] = {"KETTLE": 2500, "LAMP": 2000}
+
+    def add(self, quote: Quote) -> Quote:
+        self.quotes[quote.cart] = quote
+        return quote
+
+    async def lock(self, cart: str, checkout: str, etag: str, quote: str, buyer: str) -> Quote:
+        await self._town.at("lock")
+        self.locks += 1
+        if cart not in self.quotes:
+            raise NotFound("there is no such cart")
+        found = self.quotes[cart]
+        if buyer and buyer != found.owner:
+            raise NotYourCart("this cart belongs to somebody else")
+        if checkout in self.over:
+            raise refusal("CHECKOUT_CLOSED")
+        if self.held.get(cart, checkout) != checkout:
+            raise refusal("CART_NOT_OPEN")
+        if quote != found.fingerprint:
+            raise refusal("QUOTE_CHANGED", quote=found.fingerprint)
+        self.held[cart] = checkout
+        await self._town.at("lock done")
+        return found
+
+    async def unlock(self, cart: str, checkout: str) -> None:
+        await self._town.at("unlock")
+        self.over.add(checkout)
+        if self.held.get(cart) == checkout:
+            del self.held[cart]
+        await self._town.at("unlock done")
+
+    async def price(
+        self, channel: str, currency: str, customer: str, units: Iterable[tuple[str, int]]
+    ) -> Quote:
+        await self._town.at("price")
+        lines = tuple(factories.line(sku, units, self.prices[sku]) for sku, units in units)
+        return replace(
+            factories.quote("", owner=customer, lines=lines, shipping=0, channel=channel),
+            currency=currency,
+            coupons=(),
+        )
+
+
+@dataclass
+class Hold:
+    owner: str
+    plan: Plan
+    state: str = "HELD"
+
+
+class FakeStock:
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self.units: dict[str, dict[str, int]] = {LYON: {"KETTLE": 100, "LAMP": 100}}
+        self.holds: dict[str, Hold] = {}
+        self.by_key: dict[tuple[str, str], str] = {}
+        self.sold_out = False
+
+    def held(self) -> list[Hold]:
+        return [hold for hold in self.holds.values() if hold.state == "HELD"]
+
+    def free(self, location: str, sku: str) -> int:
+        promised = sum(
+            each.quantity
+            for hold in self.holds.values()
+            if hold.state in ("HELD", "SOLD")
+            for each in hold.plan
+            if (each.location, each.sku) == (location, sku)
+        )
+        return self.units.get(location, {}).get(sku, 0) - promised
+
+    async def available(
+        self, skus: Sequence[str], *, store: str = ""
+    ) -> Mapping[str, dict[str, int]]:
+        await self._town.at("available")
+        return {
+            location: {sku: self.free(location, sku) for sku in skus}
+            for location in self.units
+            if not store or location == store
+        }
+
+    async def places(self) -> Mapping[str, Place]:
+        return PLACES
+
+    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> str:
+        await self._town.at("reserve")
+        reservation = self._promise(key, owner, plan, "HELD")
+        await self._town.at("reserve done")
+        return reservation
+
+    async def release(self, key: str, reservation: str) -> None:
+        await self._town.at("release")
+        if self.holds[reservation].state == "HELD":
+            self.holds[reservation].state = "RELEASED"
+        await self._town.at("release done")
+
+    async def sell(self, key: str, owner: str, plan: Plan) -> str:
+        await self._town.at("sell")
+        reservation = self._promise(key, owner, plan, "SOLD")
+        await self._town.at("sell done")
+        return reservation
+
+    def _promise(self, key: str, owner: str, plan: Plan, state: str) -> str:
+        known = self.by_key.get((owner, key))
+        if known is not None:
+            assert self.holds[known].plan == plan, "another body under the same key"
+            return known
+        short = [
+            each
+            for each in plan
+            if self.sold_out or self.free(each.location, each.sku) < each.quantity
+        ]
+        if short:
+            failure = refusal("OUT_OF_STOCK", sku=short[0].sku)
+            failure.preconditions = tuple(
+                Precondition("OUT_OF_STOCK", f"{each.sku}@{each.location}", "short")
+                for each in short
+            )
+            raise failure
+        reservation = f"rsv_{len(self.holds) + 1}"
+        self.holds[reservation] = Hold(owner, plan, state)
+        self.by_key[owner, key] = reservation
+        return reservation
+
+
+@dataclass
+class FakePayment:
+    view: PaymentView
+    order: str
+    amount: int
+    voided: bool = False
+    captured: dict[str, int] = field(default_factory=dict)
+
+
+class FakePayments:
+    """Tokens: tok_ok, tok_decline, tok_3ds, tok_unknown (says so), tok_wrong (another amount)."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self.by_id: dict[str, FakePayment] = {}
+        self.by_key: dict[str, str] = {}
+        self.asked = 0
+
+    def kept(self) -> list[FakePayment]:
+        return [
+            payment
+            for payment in self.by_id.values()
+            if not payment.voided and payment.view.status is not PaymentStatus.ENDED
+        ]
+
+    def settle(self, payment: str, status: PaymentStatus, decline_code: str = "") -> None:
+        """The payer, or the provider, has decided."""
+        found = self.by_id[payment]
+        authorised = found.amount if status is PaymentStatus.AUTHORISED else 0
+        found.view = replace(
+            found.view,
+            status=status,
+            authorised=authorised,
+            action_url="",
+            decline_code=decline_code,
+        )
+
+    async def authorise(
+        self,
+        key: str,
+        *,
+        order: str,
+        payer: str,
+        amount: int,
+        currency: str,
+        method: str,
+        token: str,
+        return_url: str,
+    ) -> PaymentView:
+        await self._town.at("authorise")
+        self.asked += 1
+        if key not in self.by_key:
+            payment = f"pay_{len(self.by_id) + 1}"
+            self.by_key[key] = payment
+            self.by_id[payment] = FakePayment(
+                _first_view(payment, token, amount, currency), order, amount
+            )
+        found = self.by_id[self.by_key[key]]
+        assert (found.order, found.amount) == (order, amount), "another body under the same key"
+        await self._town.at("authorise done")
+        if token == "tok_decline":
+            raise refusal("PAYMENT_DECLINED", decline_code="insufficient_funds", retryable="true")
+        return found.view
+
+    async def ask(self, key: str, payment: str) -> PaymentView:
+        await self._town.at("ask")
+        return self.by_id[payment].view
+
+    async def find(self, order: str) -> list[PaymentView]:
+        await self._town.at("find")
+        return [payment.view for payment in self.by_id.values() if payment.order == order]
+
+    async def void(self, key: str, payment: str) -> None:
+        await self._town.at("void")
+        found = self.by_id[payment]
+        if found.captured:
+            raise refusal("PAYMENT_ALREADY_CAPTURED")
+        if found.view.status is PaymentStatus.UNKNOWN:
+            raise lost("void")
+        found.voided = True
+        found.view = replace(found.view, status=PaymentStatus.ENDED, authorised=0)
+        await self._town.at("void done")
+
+    async def capture(self, key: str, payment: str, amount: int, currency: str) -> None:
+        await self._town.at("capture")
+        found = self.by_id[payment]
+        if key not in found.captured:
+            if sum(found.captured.values()) + amount > found.view.authorised or found.voided:
+                raise refusal("CAPTURE_EXCEEDS_AUTHORISATION")
+            found.captured[key] = amount
+        await self._town.at("capture done")
+
+    async def record_till(
+        self,
+        key: str,
+        *,
+        order: str,
+        payer: str,
+        amount: int,
+        currency: str,
+        tender: str,
+        reference: str,
+        location: str,
+    ) -> str:
+        await self._town.at("record till")
+        if key not in self.by_key:
+            payment = f"pay_{len(self.by_id) + 1}"
+            self.by_key[key] = payment
+            view = PaymentView(payment, PaymentStatus.AUTHORISED, amount, currency)
+            self.by_id[payment] = FakePayment(view, order, amount, captured={key: amount})
+        await self._town.at("record till done")
+        return self.by_key[key]
+
+
+def _first_view(payment: str, token: str, amount: int, currency: str) -> PaymentView:
+    match token:
+        case "tok_decline":
+            return PaymentView(payment, PaymentStatus.ENDED, 0, currency)
+        case "tok_3ds":
+            return PaymentView(
+                payment,
+                PaymentStatus.ACTION_REQUIRED,
+                0,
+                currency,
+                action_url="https://bank.example/challenge",
+            )
+        case "tok_unknown":
+            return PaymentView(payment, PaymentStatus.UNKNOWN, 0, currency)
+        case "tok_wrong":
+            return PaymentView(payment, PaymentStatus.AUTHORISED, amount + 1, currency)
+    return PaymentView(payment, PaymentStatus.AUTHORISED, amount, currency)
