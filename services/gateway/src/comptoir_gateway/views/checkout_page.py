@@ -1,0 +1,81 @@
+"""A cart before it is ordered: how it can be delivered and paid, and what of it is in stock."""
+
+import asyncio
+from collections.abc import Mapping
+
+import orjson
+
+from comptoir.cart.v1 import cart_pb2, cart_service_pb2
+from comptoir.payments.v1 import payment_pb2, payments_service_pb2
+from comptoir_gateway import headers
+from comptoir_gateway.backends import Backends
+from comptoir_gateway.problems import from_failure
+from comptoir_gateway.transcode import Codecs
+from comptoir_gateway.transcode.codec import array
+from comptoir_gateway.transcode.fields import clean
+from comptoir_gateway.views.page import checked, query_of, visit_of
+from comptoir_gateway.views.parts import Missing, Parts, Visit, members
+from comptoir_gateway.web import Request, Response
+from comptoir_runtime.errors import Failure
+
+_NULL = b"null"
+
+
+class CheckoutPage:
+    """GET /v1/pages/checkout/{cart}"""
+
+    def __init__(self, backends: Backends, codecs: Codecs, parts: Parts) -> None:
+        self._parts = parts
+        self._cart = backends.procedure("cart", "GetCart")
+        self._shipping = backends.procedure("cart", "ListShippingMethods")
+        self._payment = backends.procedure("payments", "ListPaymentMethods")
+        self._cart_json = codecs.of(cart_pb2.Cart.DESCRIPTOR)
+        self._shipping_json = codecs.of(cart_pb2.ShippingMethod.DESCRIPTOR)
+        self._payment_json = codecs.of(payment_pb2.PaymentMethod.DESCRIPTOR)
+
+    async def __call__(self, request: Request, path: Mapping[str, str]) -> Response:
+        visit = visit_of(request, query_of(request, ()))
+        cart = checked("cart", path["cart"], clean)
+        missing = Missing()
+        try:
+            (lines, cart_json), shipping, payment = await asyncio.gather(
+                self._get_cart(cart, visit),
+                missing.without("shippingMethods", self._shipping_methods(cart, visit)),
+                missing.without("paymentMethods", self._payment_methods(cart, visit)),
+            )
+        except Failure as failure:
+            raise from_failure(failure) from None
+        stock = await missing.without("availability", self._parts.stock(lines, visit))
+        figures = None if stock is None else [self._parts.stock_json(stock[sku]) for sku in lines]
+        body = members(
+            [
+                ("cart", cart_json),
+                ("shippingMethods", _NULL if shipping is None else shipping),
+                ("paymentMethods", _NULL if payment is None else payment),
+                ("availability", _NULL if figures is None else array(figures)),
+                ("degraded", orjson.dumps(missing.parts)),
+            ]
+        )
+        return Response.json(body, headers.PRIVATE)
+
+    async def _get_cart(self, cart: str, visit: Visit) -> tuple[list[str], bytes]:
+        """The skus of the cart, each once, and its JSON."""
+        request = cart_service_pb2.GetCartRequest(cart=cart)
+        payload = await self._cart(request.SerializeToString(), visit.metadata, visit.seconds)
+        lines = cart_pb2.Cart.FromString(payload).lines
+        skus = list(dict.fromkeys(line.sku for line in lines))
+        return skus, self._cart_json.to_json(payload)
+
+    async def _shipping_methods(self, cart: str, visit: Visit) -> bytes:
+        request = cart_service_pb2.ListShippingMethodsRequest(cart=cart)
+        payload = await self._shipping(request.SerializeToString(), visit.metadata, visit.seconds)
+        answer = cart_service_pb2.ListShippingMethodsResponse.FromString(payload)
+        codec = self._shipping_json
+        return array([codec.to_json(method.SerializeToString()) for method in answer.methods])
+
+    async def _payment_methods(self, cart: str, visit: Visit) -> bytes:
+        request = payments_service_pb2.ListPaymentMethodsRequest(cart=cart)
+        payload = await self._payment(request.SerializeToString(), visit.metadata, visit.seconds)
+        answer = payments_service_pb2.ListPaymentMethodsResponse.FromString(payload)
+        codec = self._payment_json
+        return array([codec.to_json(method.SerializeToString()) for method in answer.methods])
