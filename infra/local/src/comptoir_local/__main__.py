@@ -1,0 +1,106 @@
+"""`comptoir`, or `python -m comptoir_local`: the whole platform on this machine."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from comptoir_local import status
+from comptoir_local.embedded import LaunchError
+from comptoir_local.platform import Crashed, Options, Platform, StartFailed
+from comptoir_local.stopping import stopped_by_signals
+from comptoir_local.workspace import DEFAULT, Workspace
+
+_FAILED = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; `up` when none is named. Exit code 0, or 1 when it failed."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in {"-h", "--help"}):
+        given.insert(0, "up")
+    parsed = _parser().parse_args(given)
+    console = Console(stderr=False, highlight=False)
+    workspace = Workspace(parsed.data)
+    if parsed.command == "status":
+        sys.exit(status.show(workspace, console))
+    options = Options(
+        database_url=os.environ.get("DATABASE_URL") or None,
+        nats_url=os.environ.get("NATS_URL") or None,
+        gateway_port=parsed.port,
+        fresh=parsed.fresh,
+        verbose=parsed.verbose,
+    )
+    sys.exit(asyncio.run(_up(workspace, options, parsed, console)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="comptoir", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start everything and run until Ctrl-C (the default)")
+    up.add_argument("--fresh", action="store_true", help="delete all data first")
+    up.add_argument("--port", type=int, help="of the gateway; 8080 if free, else another")
+    catalogue = up.add_mutually_exclusive_group()
+    catalogue.add_argument(
+        "--catalogue", type=Path, metavar="DIR", help="load these CSV files, not the sample"
+    )
+    catalogue.add_argument("--empty", action="store_true", help="load no catalogue")
+    up.add_argument("--verbose", action="store_true", help="show all logs, not only warnings")
+    show = commands.add_parser("status", help="say what runs, where, and whether it is ready")
+    for command in (up, show):
+        command.add_argument(
+            "--data", type=Path, default=DEFAULT, help=f"folder of all data (default: {DEFAULT})"
+        )
+    return parser
+
+
+async def _up(
+    workspace: Workspace, options: Options, parsed: argparse.Namespace, console: Console
+) -> int:
+    platform = Platform(workspace, options, console)
+    with stopped_by_signals(platform):
+        try:
+            async with platform:
+                _announce(platform, workspace, console)
+                if not parsed.empty:
+                    await platform.during(_stock_up(platform, workspace, parsed.catalogue, console))
+                await platform.until_crash()
+        except asyncio.CancelledError:
+            console.print("Stopped.")
+        except (LaunchError, StartFailed, Crashed) as failure:
+            console.print(f"[bold red]✗[/] {escape(str(failure))}", soft_wrap=True)
+            return _FAILED
+    return 0
+
+
+async def _stock_up(
+    platform: Platform, workspace: Workspace, folder: Path | None, console: Console
+) -> None:
+    """Load the catalogue that is wanted, unless it is there."""
+    # Its HTTP client takes a while to import: only once everything runs.
+    from comptoir_local.catalogue.first import Door, ensure_catalogue, tell  # noqa: PLC0415
+
+    door = Door.of(platform.surroundings)
+    report = await ensure_catalogue(door, workspace.root, folder, console)
+    if report is not None:
+        tell(report, workspace.logs / "catalogue-remarks.txt", console)
+
+
+def _announce(platform: Platform, workspace: Workspace, console: Console) -> None:
+    surroundings = platform.surroundings
+    console.print(
+        f"\nReady in [bold]{platform.steps.seconds:.1f} s[/]:  {surroundings.gateway_url}"
+        f"   (documentation: {surroundings.gateway_url}/docs)\n"
+        f"Staff: {surroundings.administrator.email}  {surroundings.administrator.password}\n"
+        f"Logs: {workspace.logs}   Ctrl-C stops everything.",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

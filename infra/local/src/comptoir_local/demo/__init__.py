@@ -1,0 +1,1 @@
+"""One customer buys across channels, told through the gateway's HTTP alone."""

@@ -1,0 +1,74 @@
+"""The environment each process gets: the only way it learns where the others are."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from comptoir_local.keys import ServiceKeys
+from comptoir_local.stack import GATEWAY, PROVIDER, Service
+
+WEBHOOK_PATH = "/v1/webhooks/payments/sandbox"
+# A developer who presses Ctrl-C does not want to wait for slow calls.
+DRAIN_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """The first member of staff, who may do everything and so can add the others."""
+
+    email: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What there is to know, once ports and servers are settled."""
+
+    addresses: dict[str, str]
+    """host:port by name of the process."""
+    database_urls: dict[str, str]
+    nats_url: str
+    keys: ServiceKeys
+    journal: Path
+    webhook_secret: str
+    administrator: Administrator
+
+    def of(self, service: Service) -> dict[str, str]:
+        """The environment of one of our services."""
+        environment = {
+            "ENVIRONMENT": "development",
+            "LISTEN": self.addresses[service.name],
+            "NATS_URL": self.nats_url,
+            "SERVICE_JWKS": str(self.keys.jwks),
+            "SERVICE_KEY": str(self.keys.private(service.name)),
+            "DRAIN_SECONDS": str(DRAIN_SECONDS),
+        }
+        if service.has_database:
+            environment["DATABASE_URL"] = self.database_urls[service.name]
+        for name in service.calls:
+            environment[f"{name.upper()}_TARGET"] = f"dns:///{self.addresses[name]}"
+        if service.name == "payments":
+            environment["PSP_URL"] = self.provider_url
+            environment["PSP_WEBHOOK_SECRET"] = self.webhook_secret
+        if service.name == "customers":
+            environment["BOOTSTRAP_STAFF_EMAIL"] = self.administrator.email
+            environment["BOOTSTRAP_STAFF_PASSWORD"] = self.administrator.password
+        return environment
+
+    @property
+    def gateway_url(self) -> str:
+        """Where customers, tills and partners come in."""
+        return f"http://{self.addresses[GATEWAY.name]}"
+
+    @property
+    def provider_url(self) -> str:
+        """Where the sandbox payment provider answers."""
+        return f"http://{self.addresses[PROVIDER.name]}"
+
+    def of_provider(self) -> dict[str, str]:
+        """The environment of the sandbox payment provider."""
+        return {
+            "PSP_LISTEN": self.addresses[PROVIDER.name],
+            "PSP_JOURNAL": str(self.journal),
+            "PSP_WEBHOOK_URL": f"{self.gateway_url}{WEBHOOK_PATH}",
+            "PSP_WEBHOOK_SECRET": self.webhook_secret,
+        }

@@ -1,0 +1,318 @@
+"""The whole platform on one machine: started in order, watched, and stopped to the last process."""
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from rich.console import Console
+
+from comptoir_local.children import Child, describe_exit
+from comptoir_local.databases import DatabaseServer
+from comptoir_local.embedded import EmbeddedNats, EmbeddedPostgres
+from comptoir_local.embedded.ports import free_port, free_ports
+from comptoir_local.environment import Administrator, Surroundings
+from comptoir_local.health import until_ready
+from comptoir_local.keys import ServiceKeys
+from comptoir_local.logs import LogBook
+from comptoir_local.migrations import is_at_head
+from comptoir_local.progress import Steps
+from comptoir_local.stack import BACKENDS, GATEWAY, PROVIDER, SERVICES, Service
+from comptoir_local.workspace import Workspace
+
+GATEWAY_PORT = 8080
+ADMINISTRATOR = "admin@comptoir.example"
+_START_SECONDS = 120.0  # For a busy machine; the usual start takes a few.
+_STOP_SECONDS = 8.0
+_ATTEMPTS = 3
+_PORT_TAKEN = ("address already in use", "failed to bind")
+
+T = TypeVar("T")
+
+
+class StartFailed(RuntimeError):
+    """A part of the platform did not start; the message holds the end of its log."""
+
+
+class Crashed(RuntimeError):
+    """A process ended that should be running; the message holds the end of its log."""
+
+
+class _PortLost(Exception):
+    """Somebody took a port between our choice and the child's bind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What may differ from one platform to the next."""
+
+    database_url: str | None = None
+    """A server of one's own, as somebody who may create databases and roles."""
+    nats_url: str | None = None
+    gateway_port: int | None = None
+    """None: 8080 when it is free, else another."""
+    fresh: bool = False
+    verbose: bool = False
+    durable: bool = True
+    """False: the embedded servers wait for no disk, and a power cut loses everything. For tests."""
+
+
+class Platform:
+    """`async with Platform(...) as platform:` runs everything while the block runs.
+
+    Raises AlreadyRunning, LaunchError or StartFailed when it cannot. Enter it in the main thread.
+    """
+
+    def __init__(self, workspace: Workspace, options: Options, console: Console) -> None:
+        self._workspace = workspace
+        self._options = options
+        self._console = console
+        self.steps = Steps(console)
+        self.children: dict[str, Child] = {}
+        self._ready: set[str] = set()
+        self._servers = ExitStack()
+        self._cleanup = AsyncExitStack()
+        self._crashed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._database: DatabaseServer | None = None
+        self._nats_url = ""
+        self._surroundings: Surroundings | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._workspace.locked())
+            stack.enter_context(self._servers)
+            stack.push_async_callback(self._stop_children)
+            with self.steps.shown(total=len(SERVICES) + 3):
+                self._prepare()
+                await self._start_processes()
+            self._publish()
+            self._cleanup = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        await self._cleanup.aclose()
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Addresses and credentials of what runs."""
+        assert self._surroundings is not None, "the platform has not been started"
+        return self._surroundings
+
+    async def until_crash(self) -> None:
+        """Wait until a process ends that should not, then raise Crashed."""
+        raise Crashed(await asyncio.shield(self._crashed))
+
+    async def during(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work`; raise Crashed instead when a process ends that should not."""
+        task, crash = asyncio.create_task(work), asyncio.create_task(self.until_crash())
+        try:
+            await asyncio.wait({task, crash}, return_when=asyncio.FIRST_COMPLETED)
+            if crash.done():
+                await crash
+            return await task
+        finally:
+            for each in (task, crash):
+                each.cancel()
+            await asyncio.gather(task, crash, return_exceptions=True)
+
+    def kill(self) -> None:
+        """End every process at once; for somebody who presses Ctrl-C twice."""
+        for child in self.children.values():
+            child.is_wanted = False
+            child.kill()
+
+    def _prepare(self) -> None:
+        if self._options.fresh:
+            self._wipe()
+        self._start_servers()
+        self._keys.ensure([service.name for service in SERVICES])
+        self._workspace.journal.parent.mkdir(exist_ok=True)
+
+    def _wipe(self) -> None:
+        given = {
+            "DATABASE_URL": self._options.database_url,
+            "NATS_URL": self._options.nats_url,
+        }
+        if owned := [name for name, url in given.items() if url]:
+            raise StartFailed(
+                f"--fresh does not empty a server of yours ({', '.join(owned)} is set): drop its "
+                "comptoir_* databases and roles and delete its streams, or unset the variable."
+            )
+        self._workspace.wipe()
+
+    def _start_servers(self) -> None:
+        """PostgreSQL and NATS, unless they are given. Blocks, for less than a second."""
+        if self._options.database_url is None:
+            with self.steps.step("PostgreSQL"):
+                postgres = self._servers.enter_context(
+                    EmbeddedPostgres(self._workspace.postgres, fsync=self._options.durable)
+                )
+                self._database = postgres.server
+        else:
+            secret = self._workspace.secret("database-roles")
+            self._database = DatabaseServer(self._options.database_url, secret)
+        if self._options.nats_url is None:
+            with self.steps.step("NATS"):
+                nats = self._servers.enter_context(
+                    EmbeddedNats(self._workspace.nats, fsync=self._options.durable)
+                )
+                self._nats_url = nats.url
+        else:
+            self._nats_url = self._options.nats_url
+
+    @property
+    def _keys(self) -> ServiceKeys:
+        return ServiceKeys(self._workspace.keys)
+
+    async def _start_processes(self) -> None:
+        urls = self._ensure_databases()
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._surroundings = self._settle(urls)
+            try:
+                async with asyncio.timeout(_START_SECONDS):
+                    await self._start_all()
+                return
+            except _PortLost as lost:
+                if attempt == _ATTEMPTS:
+                    raise StartFailed(f"{lost} {_ATTEMPTS} times in a row.") from None
+                await self._stop_children()
+            except TimeoutError:
+                raise StartFailed(self._who_is_late()) from None
+
+    def _ensure_databases(self) -> dict[str, str]:
+        assert self._database is not None
+        return {
+            service.name: self._database.ensure_database(service.database)
+            for service in SERVICES
+            if service.has_database
+        }
+
+    def _settle(self, database_urls: dict[str, str]) -> Surroundings:
+        """Choose the ports: processes name each other in their environment, before they run."""
+        names = [service.name for service in (*BACKENDS, PROVIDER)]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        ports[GATEWAY.name] = self._options.gateway_port or free_port(GATEWAY_PORT)
+        return Surroundings(
+            addresses={name: f"127.0.0.1:{port}" for name, port in ports.items()},
+            database_urls=database_urls,
+            nats_url=self._nats_url,
+            keys=self._keys,
+            journal=self._workspace.journal,
+            webhook_secret=self._workspace.secret("psp-webhook"),
+            administrator=Administrator(ADMINISTRATOR, self._workspace.secret("administrator")),
+        )
+
+    async def _start_all(self) -> None:
+        """All at once; the first failure stops the waiting for the others."""
+        tasks = [asyncio.create_task(self._bring_up(service)) for service in SERVICES]
+        tasks.append(asyncio.create_task(self._bring_up_provider()))
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _bring_up(self, service: Service) -> None:
+        environment = self.surroundings.of(service)
+        with self.steps.step(service.name):
+            if service.has_database:
+                await self._migrate(service, environment)
+            await self._run(service, environment)
+
+    async def _bring_up_provider(self) -> None:
+        with self.steps.step("payment provider"):
+            environment = self.surroundings.of_provider()
+            await self._run(PROVIDER, environment)
+
+    async def _migrate(self, service: Service, environment: dict[str, str]) -> None:
+        if is_at_head(service.package, self.surroundings.database_urls[service.name]):
+            return
+        name = f"{service.name}-migrate"
+        migration = self._child(name, ["-m", service.package, "migrate"], environment)
+        await migration.start()
+        code = await migration.wait()
+        if code != 0:
+            raise StartFailed(_report(migration, f"the migration ended with {describe_exit(code)}"))
+        del self.children[name]
+        migration.log.close()
+
+    async def _run(self, service: Service, environment: dict[str, str]) -> None:
+        child = self._child(service.name, ["-m", service.package], environment)
+        await child.start(self._on_end)
+        ready = asyncio.create_task(
+            until_ready(self.surroundings.addresses[service.name], service.ready_path)
+        )
+        ended = asyncio.create_task(child.wait())
+        try:
+            await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                raise self._start_failure(child, ended.result())
+            self._ready.add(child.name)
+        finally:
+            ready.cancel()
+            ended.cancel()
+
+    def _start_failure(self, child: Child, code: int) -> Exception:
+        tail = child.log.tail().lower()
+        chosen_by_us = child.name != GATEWAY.name or self._options.gateway_port is None
+        if chosen_by_us and any(text in tail for text in _PORT_TAKEN):
+            return _PortLost(f"{child.name} lost its port")
+        return StartFailed(_report(child, f"it ended while starting, {describe_exit(code)}"))
+
+    def _child(self, name: str, arguments: list[str], environment: dict[str, str]) -> Child:
+        log = LogBook(name, self._workspace.logs, self._console, verbose=self._options.verbose)
+        child = self.children[name] = Child(name, arguments, environment, log)
+        return child
+
+    def _on_end(self, child: Child, code: int) -> None:
+        if not self._crashed.done():
+            self._crashed.set_result(
+                _report(child, f"it ended unexpectedly, {describe_exit(code)}")
+            )
+
+    def _who_is_late(self) -> str:
+        reports = [
+            _report(child, f"it was not ready after {_START_SECONDS:.0f} s")
+            for child in self.children.values()
+            if child.name not in self._ready
+        ]
+        return "\n".join(reports)
+
+    def _publish(self) -> None:
+        """For `status`, the demo and the benchmarks."""
+        self._workspace.publish(
+            {
+                "pid": os.getpid(),
+                "gateway": self.surroundings.gateway_url,
+                "addresses": self.surroundings.addresses,
+                "administrator": dataclasses.asdict(self.surroundings.administrator),
+                "processes": {name: child.pid for name, child in self.children.items()},
+                "database_urls": self.surroundings.database_urls,
+                "nats_url": self.surroundings.nats_url,
+            }
+        )
+
+    async def _stop_children(self) -> None:
+        """The way in first, then those behind it, then the outside world."""
+        others = [each for each in self.children if each not in {GATEWAY.name, PROVIDER.name}]
+        for names in ([GATEWAY.name], others, [PROVIDER.name]):
+            running = [self.children[name] for name in names if name in self.children]
+            await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in running))
+        for child in self.children.values():
+            child.log.close()
+        self.children.clear()
+        self._ready.clear()
+
+
+def _report(child: Child, what: str) -> str:
+    return f"{child.name}: {what}. The end of {child.log.path}:\n{child.log.tail()}"

@@ -1,0 +1,38 @@
+"""What `comptoir status` says of the platform that runs in a folder."""
+
+import asyncio
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from comptoir_local.health import grpc_is_ready, http_is_ready
+from comptoir_local.stack import BACKENDS, GATEWAY, PROVIDER
+from comptoir_local.workspace import Workspace
+
+_NOT_RUNNING = 3
+
+
+def show(workspace: Workspace, console: Console) -> int:
+    """Print a line per process; 0 when all are ready, 1 when some are not, 3 when none runs."""
+    state = workspace.running()
+    if state is None:
+        console.print(f"Nothing is running in {workspace.root}.")
+        return _NOT_RUNNING
+    ready = asyncio.run(_ask(state["addresses"]))
+    table = Table(title=f"{state['gateway']}  (process {state['pid']})", title_justify="left")
+    for column in ("process", "pid", "address", "state"):
+        table.add_column(column)
+    for name, is_ready in ready.items():
+        mark = "[green]ready[/]" if is_ready else "[red]not ready[/]"
+        table.add_row(name, str(state["processes"].get(name, "")), state["addresses"][name], mark)
+    console.print(table)
+    return 0 if all(ready.values()) else 1
+
+
+async def _ask(addresses: dict[str, Any]) -> dict[str, bool]:
+    questions = {service.name: grpc_is_ready(addresses[service.name]) for service in BACKENDS}
+    for service in (GATEWAY, PROVIDER):
+        questions[service.name] = http_is_ready(addresses[service.name], service.ready_path)
+    answers = await asyncio.gather(*questions.values())
+    return dict(zip(questions, answers, strict=True))

@@ -1,0 +1,3 @@
+from infra.local.tests.fakes.fake_process import main
+
+main("customers")
