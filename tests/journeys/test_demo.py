@@ -1,0 +1,30 @@
+"""M5, S2, O1 and the promise of the front page: the journey of `make demo`, scene by scene."""
+
+import pytest
+
+from comptoir_local.demo.journey import SCENES, Scene
+from comptoir_local.demo.play import Play
+from comptoir_local.demo.story import Step
+from tests.journeys.stage import JOURNEY
+
+pytestmark = JOURNEY
+
+_broken: list[str] = []
+
+
+class TestDemo:
+    @pytest.mark.parametrize(
+        ("title", "scene"),
+        SCENES,
+        ids=[f"{number:02}_{scene.__name__}" for number, (_, scene) in enumerate(SCENES, 1)],
+    )
+    async def test_scene(self, play: Play, title: str, scene: Scene) -> None:
+        if _broken:
+            pytest.skip(f"the journey ended before, at: {_broken[0]}")
+        step = Step(title)
+        _broken.append(title)
+
+        await scene(play, step)
+
+        assert step.seen or scene.__name__ == "second_buyer_is_refused"
+        _broken.clear()

@@ -1,0 +1,1 @@
+"""How fast, at what cost, and whether it stays right under load: `make bench`."""

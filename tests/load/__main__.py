@@ -1,0 +1,112 @@
+"""`make bench NAME=checkout`, or `python -m tests.load checkout`; without a name, all of them.
+
+Prints a table for each and writes build/bench/<name>.json. No figure fails a run: machines differ.
+A wrong result does (exit code 1), such as stock sold twice.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+from rich.console import Console
+from rich.markup import escape
+
+from tests.load import browse, checkout, lag, oversell, startup
+from tests.load.client import Disconnected
+from tests.load.figures import Figure, WrongResult, table, write
+from tests.load.world import World, running
+
+RESULTS = Path("build/bench")
+
+
+class Bench:
+    """What the benchmarks of one run share."""
+
+    def __init__(self, console: Console, seconds: float | None, stack: AsyncExitStack) -> None:
+        self.console = console
+        self.seconds = seconds
+        self._stack = stack
+        self._world: World | None = None
+
+    async def world(self) -> World:
+        """A platform with the sample catalogue, started for the first benchmark that asks."""
+        if self._world is None:
+            with self.console.status("a platform of our own starts …"):
+                data = RESULTS / "platform"
+                self._world = await self._stack.enter_async_context(running(data, fresh=True))
+            await self._world.stock_up(self.console)
+        return self._world
+
+
+async def _startup(bench: Bench) -> list[Figure]:
+    rest = bench.seconds or startup.SECONDS
+    return await startup.measure(RESULTS / "startup", bench.console, rest)
+
+
+async def _checkout(bench: Bench) -> list[Figure]:
+    return await checkout.measure(await bench.world(), bench.seconds or checkout.SECONDS)
+
+
+async def _browse(bench: Bench) -> list[Figure]:
+    return await browse.measure(await bench.world(), bench.seconds or browse.SECONDS)
+
+
+async def _oversell(bench: Bench) -> list[Figure]:
+    return await oversell.measure(await bench.world())
+
+
+async def _lag(bench: Bench) -> list[Figure]:
+    return await lag.measure(await bench.world(), bench.seconds or lag.SECONDS)
+
+
+# Startup first: it runs a platform of its own, and nothing else may run beside it.
+BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
+    "startup": _startup,
+    "browse": _browse,
+    "checkout": _checkout,
+    "oversell": _oversell,
+    "lag": _lag,
+}
+
+
+async def _run(names: Sequence[str], seconds: float | None, console: Console) -> int:
+    failed = []
+    async with AsyncExitStack() as stack:
+        bench = Bench(console, seconds, stack)
+        for name in names:
+            try:
+                with console.status(f"{name} …"):
+                    figures = await BENCHMARKS[name](bench)
+            except (WrongResult, Disconnected, TimeoutError) as failure:
+                text = str(failure) or type(failure).__name__
+                console.print(f"[bold red]✗ {name}[/] {escape(text)}", soft_wrap=True)
+                failed.append(name)
+                continue
+            console.print(table(name, figures))
+            console.print(f"[dim]{write(RESULTS, name, figures)}[/]\n")
+    return 1 if failed else 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--seconds", type=float, help="how long each measures; short by default")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {list(BENCHMARKS)}")
+    console = Console(highlight=False)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            code = runner.run(_run(options.names or list(BENCHMARKS), options.seconds, console))
+        except KeyboardInterrupt:
+            code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
