@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from comptoir_runtime.bus.subscription import Handler
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.event_options import EventType
-from comptoir_runtime.telemetry import continue_trace
+from comptoir_runtime.telemetry import TRACEPARENT, span
 
 _log = logging.getLogger(__name__)
 
@@ -152,8 +152,10 @@ class Inbox:
             return  # the consumer in NATS may still name a type that is no longer handled
         message = known[0]()
         message.ParseFromString(event.payload)
-        continue_trace(event.headers.get("traceparent"))
-        await known[1](session, message)
+        attributes = {"messaging.system": "nats", "messaging.destination.name": event.subject}
+        # Part of the trace of whoever caused the event, however much later it is.
+        with span(f"{event.type} process", event.headers.get(TRACEPARENT), attributes):
+            await known[1](session, message)
 
     async def _advance(self, session: Session, name: str) -> Gap | None:
         cursor = await session.fetchrow(_CURSOR, self.producer, name)

@@ -50,7 +50,8 @@ class App:
         if scope["type"] != "http":
             return
         request = Request.of(scope, receive)
-        telemetry.continue_trace(request.headers.get(telemetry.TRACEPARENT))
+        if not telemetry.tracing():  # else the span does it, and decides what is recorded
+            telemetry.continue_trace(request.headers.get(telemetry.TRACEPARENT))
         started, route = time.perf_counter(), "-"
         status = 499  # by custom: the client left first
         self._running += 1
@@ -77,7 +78,8 @@ class App:
             template = route.template
             if not telemetry.tracing():
                 return await route.handler(request, variables), template
-            with telemetry.span(f"{request.method} {template}"):
+            parent = request.headers.get(telemetry.TRACEPARENT)
+            with telemetry.span(f"{request.method} {template}", parent):
                 return await route.handler(request, variables), template
         except Problem as problem:
             return _refusal(problem, request), template

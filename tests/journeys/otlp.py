@@ -1,0 +1,91 @@
+"""A collector in this process: what the platform exports over OTLP, kept in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.metrics.v1 import (
+    metrics_service_pb2,
+    metrics_service_pb2_grpc,
+)
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One timed part of the work, as a service told it."""
+
+    service: str
+    name: str
+    trace: bytes
+    id: bytes
+    parent: bytes
+    """Empty for the first span of a trace."""
+
+
+@dataclass
+class Collector:
+    """What has arrived so far."""
+
+    address: str = ""
+    spans: list[Span] = field(default_factory=list)
+    metrics: set[tuple[str, str]] = field(default_factory=set)
+    """Service and name of each metric."""
+
+    def trace_of(self, name: str) -> list[Span]:
+        """All spans of the trace whose first span has this name; none until it has arrived."""
+        roots = [span for span in self.spans if span.name == name and not span.parent]
+        return [span for span in self.spans if roots and span.trace == roots[0].trace]
+
+
+class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    async def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        for resource in request.resource_spans:
+            service = _service_name(resource.resource)
+            self._collector.spans += [
+                Span(service, span.name, span.trace_id, span.span_id, span.parent_span_id)
+                for scope in resource.scope_spans
+                for span in scope.spans
+            ]
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    async def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        for resource in request.resource_metrics:
+            service = _service_name(resource.resource)
+            self._collector.metrics |= {
+                (service, metric.name)
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+            }
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
+@asynccontextmanager
+async def a_collector() -> AsyncIterator[Collector]:
+    """Listens on a free port of this machine while the block runs."""
+    collector = Collector()
+    server = grpc.aio.server()
+    add_traces: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+    add_metrics: Any = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+    add_traces(_Traces(collector), server)
+    add_metrics(_Metrics(collector), server)
+    collector.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    yield collector
+    await server.stop(grace=None)
+
+
+def _service_name(resource: Any) -> str:
+    (name,) = [each for each in resource.attributes if each.key == "service.name"]
+    found: str = name.value.string_value
+    return found
