@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
+from infra.lint.rules.assertions import check_assertions
 from infra.lint.rules.honesty import check_open_ends, check_suppressions
 from infra.lint.rules.money import check_money
 from infra.lint.rules.patching import check_patching
+from infra.lint.rules.promises import check_promises
 from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
 from infra.lint.rules.tracked import check_addresses, check_generated
@@ -15,12 +17,14 @@ Rule = Callable[[Source], Iterable[Finding]]
 
 RULES: tuple[Rule, ...] = (
     check_addresses,
+    check_assertions,
     check_commits,
     check_generated,
     check_migrations,
     check_money,
     check_open_ends,
     check_patching,
+    check_promises,
     check_rooms,
     check_size,
     check_suppressions,

@@ -3,9 +3,11 @@
 import pytest
 
 from infra.lint.rules import Rule
+from infra.lint.rules.assertions import check_assertions
 from infra.lint.rules.honesty import check_open_ends, check_suppressions
 from infra.lint.rules.money import check_money
 from infra.lint.rules.patching import check_patching
+from infra.lint.rules.promises import check_promises
 from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
 from infra.lint.rules.tracked import check_addresses, check_generated
@@ -188,3 +190,39 @@ class TestRooms:
     )
     def test_what_is_at_home_is_left_alone(self, room: str, line: str) -> None:
         assert lines_found(check_rooms, f"{CART}/{room}", line) == []
+
+
+class TestPromises:
+    def test_an_operation_says_what_it_promises(self) -> None:
+        text = "async def place():\n    pass\ndef told():\n    'Tells.'\ndef _own():\n    pass\n"
+        assert lines_found(check_promises, f"{CART}/operations/carts.py", text) == [1]
+        assert lines_found(check_promises, f"{CART}/domain/carts.py", text) == []
+
+    def test_a_protocol_and_its_members_say_what_they_ask(self) -> None:
+        text = "class Clock(Protocol):\n    def now(self): ...\n"
+        assert lines_found(check_promises, "libs/runtime/src/x.py", text) == [1, 2]
+        assert lines_found(check_promises, "libs/runtime/tests/x.py", text) == []
+
+    def test_what_implements_a_protocol_of_asyncio_promises_nothing_new(self) -> None:
+        text = "class Wire(asyncio.Protocol):\n    def data_received(self, data): ...\n"
+        assert lines_found(check_promises, "libs/runtime/src/x.py", text) == []
+
+
+class TestAssertions:
+    def test_a_test_that_cannot_fail_is_found(self) -> None:
+        text = "def test_it_works():\n    work()\n\n\ndef helper():\n    work()\n"
+        assert lines_found(check_assertions, "services/cart/tests/unit/test_x.py", text) == [1]
+        assert lines_found(check_assertions, "services/cart/tests/factories.py", text) == []
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "assert work() == 1",
+            "with pytest.raises(ValueError): work()",
+            "await world.until_counts({1: 1})",
+            "refused(await work(), 400)",
+        ],
+    )
+    def test_asserting_waiting_and_being_refused_can_fail(self, body: str) -> None:
+        text = f"async def test_it_works():\n    {body}\n"
+        assert lines_found(check_assertions, "tests/journeys/test_x.py", text) == []

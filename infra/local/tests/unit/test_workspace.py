@@ -16,9 +16,10 @@ class TestLock:
                 Workspace(tmp_path).locked().__enter__()
 
     def test_it_is_free_again_afterwards(self, tmp_path: Path) -> None:
-        for _ in range(2):
-            with Workspace(tmp_path).locked():
-                pass
+        with Workspace(tmp_path).locked():
+            Workspace(tmp_path).publish({"pid": 7})
+        with Workspace(tmp_path).locked():
+            assert Workspace(tmp_path).running() is None
 
     def test_others_may_pass_but_not_look(self, tmp_path: Path) -> None:
         with Workspace(tmp_path / "data").locked():

@@ -352,7 +352,7 @@ class TestPool:
         await killer.close()
         await asyncio.sleep(0.05)
 
-        await database.ping()
+        assert await read(database, "SELECT 1") == [(1,)]
 
     async def test_a_server_that_is_away_is_named_as_such(self) -> None:
         settings = DatabaseSettings(url="postgresql://nobody@127.0.0.1:1/none")

@@ -87,6 +87,9 @@ class TestDatabaseRules:
         await authorise(harness)
         async with harness.transactions() as session:
             await post(session, [("EUR", 100), ("EUR", -100)])
+        async with harness.transactions() as session:
+            written = "SELECT amount FROM ledger_entry WHERE account = 'test' ORDER BY amount"
+            assert [row["amount"] for row in await session.fetch(written)] == [-100, 100]
 
     @pytest.mark.parametrize(
         "statement",
