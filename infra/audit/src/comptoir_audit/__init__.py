@@ -1,0 +1,1 @@
+"""Checks across all services what must always hold, and names each difference."""

@@ -1,0 +1,197 @@
+"""Looking at everything once, and at each difference twice."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+
+from comptoir_audit.invariant import (
+    Across,
+    Batch,
+    Finding,
+    Invariant,
+    Joined,
+    Row,
+    Within,
+)
+from comptoir_audit.invariants import ALL, VIEWS
+from comptoir_audit.scope import Scope
+from comptoir_audit.sources import UNREACHABLE, Connections, CouldNotLook
+
+GRACE = timedelta(seconds=30)
+PAUSE = timedelta(seconds=5)
+# Enough to see what is wrong; the count says how much more there is.
+_SHOWN = 1000
+_OTHER_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was looked at, by invariant, and each difference."""
+
+    counts: dict[str, int]
+    findings: tuple[Finding, ...]
+    skipped: dict[str, str]
+    """Invariants that could not be looked at, with the reason."""
+    since: datetime | None
+    seconds: float
+
+    @property
+    def is_healthy(self) -> bool:
+        return not self.findings
+
+    @property
+    def looked_at(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look at some invariants."""
+
+    connections: Connections
+    scope: Scope
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    async def at(self, invariants: Sequence[Invariant]) -> None:
+        for invariant in invariants:
+            if invariant.full_only and not self.scope.is_full:
+                continue
+            missing = set(invariant.services) - self.connections.sources.keys()
+            if missing:
+                self.skipped[invariant.id] = f"not connected: {', '.join(sorted(missing))}"
+                continue
+            try:
+                await self._one(invariant)
+            except _OTHER_SCHEMA as error:
+                self.skipped[invariant.id] = f"another schema: {error}"
+            except (*UNREACHABLE, httpx.HTTPError, asyncpg.PostgresError) as error:
+                where = "+".join(invariant.services)
+                raise CouldNotLook(f"{invariant.id} [{where}]: {error}") from error
+
+    async def _one(self, invariant: Invariant) -> None:
+        self.counts[invariant.id] = 0
+        if isinstance(invariant, Within):
+            for service in invariant.services:
+                await self._within(invariant, service)
+        else:
+            await self._across(invariant)
+
+    async def _within(self, invariant: Within, service: str) -> None:
+        row = await self.connections.sources[service].one(
+            self.scope,
+            "SELECT count(*) AS looked,"
+            f" (array_agg(to_jsonb(one)) FILTER (WHERE {invariant.wrong}))[1:{_SHOWN}] AS wrong"
+            f" FROM ({invariant.each}) AS one",
+        )
+        self.counts[invariant.id] += row["looked"]
+        for wrong in row["wrong"] or ():
+            difference = invariant.tell(wrong)
+            self.findings.append(
+                Finding(
+                    invariant.id,
+                    invariant.statement,
+                    (service,),
+                    difference.ids,
+                    difference.expected,
+                    difference.found,
+                )
+            )
+
+    async def _across(self, invariant: Across) -> None:
+        lead = invariant.lead
+        source = self.connections.sources[lead.service]
+        async for rows in source.stream(self.scope, lead.sql):
+            joined = {name: await self._ask(each, rows) for name, each in invariant.joined.items()}
+            self.counts[invariant.id] += len(rows)
+            for difference in invariant.compare(Batch(rows, joined)):
+                self.findings.append(
+                    Finding(
+                        invariant.id,
+                        invariant.statement,
+                        invariant.services,
+                        difference.ids,
+                        difference.expected,
+                        difference.found,
+                    )
+                )
+
+    async def _ask(self, joined: Joined, rows: Sequence[Row]) -> dict[str, list[Row]]:
+        keys = dict.fromkeys(key for row in rows for key in joined.by(row))
+        found: dict[str, list[Row]] = {}
+        if keys:
+            source = self.connections.sources[joined.query.service]
+            for row in await source.of_keys(self.scope, joined.query.sql, list(keys)):
+                found.setdefault(row["key"], []).append(row)
+        return found
+
+
+async def audit(
+    connections: Connections,
+    *,
+    since: datetime | None = None,
+    grace: timedelta = GRACE,
+    pause: timedelta = PAUSE,
+    invariants: Sequence[Invariant] = ALL,
+) -> Report:
+    """Looks at all that has changed `since`, at everything when None.
+
+    What changed within `grace` is in flight and not compared between services. A difference
+    between services counts when it is there again after `pause`. Raises `CouldNotLook`.
+    """
+    started = time.monotonic()
+    scope = Scope(since, grace, VIEWS)
+    first = _Look(connections, scope)
+    await first.at(invariants)
+    findings = first.findings
+    doubtful = {each.invariant for each in findings}
+    again = [each for each in invariants if isinstance(each, Across) and each.id in doubtful]
+    if again:
+        await asyncio.sleep(pause.total_seconds())
+        second = _Look(connections, scope)
+        await second.at(again)
+        findings = _confirmed(first.findings, second.findings, {each.id for each in again})
+    return Report(
+        counts=first.counts,
+        findings=tuple(findings),
+        skipped=first.skipped,
+        since=since,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _confirmed(first: list[Finding], second: list[Finding], doubtful: set[str]) -> list[Finding]:
+    """What is beyond doubt, and what was seen both times, as it was seen last."""
+    seen = {each.identity for each in first}
+    return [each for each in first if each.invariant not in doubtful] + [
+        each for each in second if each.identity in seen
+    ]
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report in plain values."""
+    return {
+        "healthy": report.is_healthy,
+        "since": None if report.since is None else report.since.isoformat(),
+        "seconds": round(report.seconds, 3),
+        "counts": report.counts,
+        "skipped": report.skipped,
+        "findings": [
+            {
+                "invariant": each.invariant,
+                "statement": each.statement,
+                "services": list(each.services),
+                "ids": list(each.ids),
+                "expected": each.expected,
+                "found": each.found,
+            }
+            for each in report.findings
+        ],
+    }

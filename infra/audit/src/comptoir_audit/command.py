@@ -1,0 +1,124 @@
+"""The program, wherever the addresses come from: once for a person, or for ever as a job."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from datetime import datetime, timedelta
+
+import orjson
+
+from comptoir_audit.audit import GRACE, Report, as_json, audit
+from comptoir_audit.sources import Addresses, Connections, CouldNotLook
+
+HEALTHY, DIFFERENCES, COULD_NOT_LOOK = 0, 1, 2
+# What began before a pass and ended after it is looked at by the next one, too.
+OVERLAP = timedelta(hours=1)
+FULL_EVERY = timedelta(hours=1)
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be asked of an audit."""
+    how_often = parser.add_mutually_exclusive_group()
+    how_often.add_argument("--once", action="store_true", help="look once (the default)")
+    how_often.add_argument(
+        "--every", type=float, metavar="SECONDS", help="look again and again; log differences only"
+    )
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--full", action="store_true", help="look at everything (the default)")
+    extent.add_argument(
+        "--since", type=float, metavar="HOURS", help="look at what has changed in these hours"
+    )
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=GRACE.total_seconds(),
+        metavar="SECONDS",
+        help="what changed within them is in flight (default: %(default)g)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(addresses: Addresses, options: argparse.Namespace) -> int:
+    """Does as asked; the exit code is 0, 1 when there are differences, 2 when it cannot look."""
+    grace = timedelta(seconds=options.grace)
+    try:
+        if options.every is not None:
+            asyncio.run(every(addresses, timedelta(seconds=options.every), grace))
+        report = asyncio.run(once(addresses, options.since, grace))
+    except CouldNotLook as error:
+        sys.stderr.write(f"could not look: {error}\n")
+        return COULD_NOT_LOOK
+    except KeyboardInterrupt:
+        return 130
+    sys.stdout.write(_json(report) if options.json else text(report))
+    return HEALTHY if report.is_healthy else DIFFERENCES
+
+
+async def once(addresses: Addresses, hours: float | None, grace: timedelta) -> Report:
+    """One audit: of the last hours, or of everything."""
+    async with Connections.open(addresses) as connections:
+        since = None
+        if hours is not None:
+            since = await connections.now() - timedelta(hours=hours)
+        return await audit(connections, since=since, grace=grace)
+
+
+async def every(addresses: Addresses, interval: timedelta, grace: timedelta) -> None:
+    """Everything first and once an hour, in between what has changed; never returns.
+
+    An outage is logged and waited out: a job that ends tells nobody anything.
+    """
+    while True:
+        try:
+            async with Connections.open(addresses) as connections:
+                await _keep_looking(connections, interval, grace)
+        except CouldNotLook as error:
+            _log.warning("could not look: %s", error)
+        await asyncio.sleep(interval.total_seconds())
+
+
+async def _keep_looking(connections: Connections, interval: timedelta, grace: timedelta) -> None:
+    full_at: datetime | None = None
+    since: datetime | None = None
+    while True:
+        began = await connections.now()
+        if full_at is None or began >= full_at:
+            since, full_at = None, began + FULL_EVERY
+        report = await audit(connections, since=since, grace=grace)
+        tell(report)
+        since = began - OVERLAP
+        await asyncio.sleep(interval.total_seconds())
+
+
+def tell(report: Report) -> None:
+    """Logs each difference; that all is well only for those who want to know everything."""
+    for finding in report.findings:
+        _log.error("%s", finding)
+    for invariant, reason in report.skipped.items():
+        _log.warning("%s was not looked at: %s", invariant, reason)
+    _log.info("%s", summary(report))
+
+
+def summary(report: Report) -> str:
+    """One line: how much was looked at, and what came of it."""
+    extent = "everything" if report.since is None else f"what changed since {report.since}"
+    return (
+        f"{len(report.counts)} checks of {extent}: {report.looked_at} things,"
+        f" {len(report.findings)} differences, {report.seconds:.1f} s"
+    )
+
+
+def text(report: Report) -> str:
+    """The differences, then the counts."""
+    lines = [f"✗ {finding}" for finding in report.findings]
+    lines += [f"- {name} was not looked at: {why}" for name, why in report.skipped.items()]
+    counts = [f"{name} {count}" for name, count in report.counts.items()]
+    lines += ["   ".join(counts[start : start + 6]) for start in range(0, len(counts), 6)]
+    return "\n".join([*lines, summary(report)]) + "\n"
+
+
+def _json(report: Report) -> str:
+    return orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2).decode() + "\n"

@@ -1,0 +1,38 @@
+"""How to find what has changed since a moment, by the indexes that exist.
+
+Ids are made in the order of time, so a primary key answers "made since". What changes later
+leaves something new behind: an order a process, a payment an operation, stock a movement. What
+leaves nothing is seen by the next full pass.
+"""
+
+from comptoir_audit.scope import View, since_ids
+
+PROCESSES = since_ids("id", ("plc", "sal", "cnl", "cap", "voi"))
+BEGUN = since_ids("id", ("plc", "sal"))
+PLACEMENTS = since_ids("id", ("plc",))
+PAYMENTS_MADE = since_ids("id", ("pay",))
+OPERATIONS = since_ids("id", ("pop",))
+RESERVATIONS = since_ids("id", ("rsv",))
+MOVEMENTS = since_ids("id", ("mov",))
+
+VIEWS = {
+    "changed_orders": View(
+        "SELECT id FROM orders",
+        "SELECT id FROM orders WHERE placed_at >= :since"
+        f" UNION SELECT order_id FROM process WHERE {PROCESSES}",
+    ),
+    "begun_orders": View(
+        "SELECT id FROM orders UNION SELECT order_id FROM process"
+        " WHERE kind IN ('PLACEMENT', 'STORE_SALE')",
+        f"SELECT order_id AS id FROM process WHERE {BEGUN}",
+    ),
+    "changed_payments": View(
+        "SELECT id FROM payment",
+        f"SELECT id FROM payment WHERE {PAYMENTS_MADE}"
+        f" UNION SELECT payment_id FROM operation WHERE {OPERATIONS}",
+    ),
+    "changed_places": View(
+        "SELECT sku, location FROM stock_item UNION SELECT sku, location FROM movement",
+        f"SELECT DISTINCT sku, location FROM movement WHERE {MOVEMENTS}",
+    ),
+}

@@ -1,0 +1,368 @@
+"""Money: what the books say, what the provider says, and what orders cost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from comptoir_audit.invariant import (
+    ORDERS,
+    PAYMENTS,
+    PROVIDER,
+    Across,
+    Batch,
+    Difference,
+    Invariant,
+    Joined,
+    Query,
+    Row,
+    Within,
+)
+
+RECEIVABLE = "customer_receivable"
+
+M1 = Within(
+    id="M1",
+    statement="the entries of a transfer sum to zero in each currency",
+    services=(PAYMENTS,),
+    each="""
+    SELECT t.operation_id, t.payment_id, e.currency, coalesce(sum(e.amount), 0)::bigint AS sum,
+      count(e.operation_id) AS entries
+    FROM ledger_transfer AS t LEFT JOIN ledger_entry AS e USING (operation_id)
+    WHERE t.posted_at >= :since GROUP BY 1, 2, 3""",
+    wrong="sum <> 0 OR entries < 2",
+    tell=lambda row: Difference(
+        (row["operation_id"], row["payment_id"]),
+        "at least 2 entries that sum to 0",
+        f"{row['entries']} that sum to {row['sum']} {row['currency'] or ''}".rstrip(),
+    ),
+)
+
+_GUARDS = (
+    "ledger_transfer_append_only",
+    "ledger_entry_append_only",
+    "ledger_transfer_balanced",
+    "ledger_entry_balanced",
+)
+
+M2_GUARDED = Within(
+    id="M2.guarded",
+    statement="the database itself refuses to alter the ledger or to unbalance it",
+    services=(PAYMENTS,),
+    each=f"""
+    SELECT name, coalesce(tgenabled, '-') AS enabled
+    FROM unnest(ARRAY{list(_GUARDS)}) AS name LEFT JOIN pg_trigger ON tgname = name""",
+    wrong="enabled NOT IN ('O', 'A')",
+    tell=lambda row: Difference(
+        (row["name"],), "trigger enabled", {"-": "no such trigger"}.get(row["enabled"], "disabled")
+    ),
+)
+
+M2 = Within(
+    id="M2",
+    statement="the ledger tells of each payment what the payment tells of itself",
+    services=(PAYMENTS,),
+    each=f"""
+    SELECT p.id, p.order_id, p.captured_amount AS captured, p.refunded_amount AS refunded,
+      coalesce(-sum(e.amount) FILTER (WHERE t.kind = 'capture' AND e.account = '{RECEIVABLE}'), 0)
+        ::bigint AS booked,
+      coalesce(-sum(e.amount) FILTER (WHERE t.kind = 'refund' AND e.amount < 0), 0)
+        ::bigint AS given_back
+    FROM payment AS p LEFT JOIN operation AS o ON o.payment_id = p.id
+      LEFT JOIN ledger_transfer AS t ON t.operation_id = o.id
+      LEFT JOIN ledger_entry AS e ON e.operation_id = t.operation_id AND e.currency = p.currency
+    WHERE p.id IN (SELECT id FROM @changed_payments AS c) GROUP BY p.id""",
+    wrong="captured <> booked OR refunded <> given_back",
+    tell=lambda row: Difference(
+        (row["id"], row["order_id"]),
+        f"booked as captured {row['captured']}, refunded {row['refunded']}",
+        f"captured {row['booked']}, refunded {row['given_back']}",
+    ),
+)
+
+M4 = Within(
+    id="M4",
+    statement="0 <= refunded <= captured <= authorised <= amount of each payment, claims included",
+    services=(PAYMENTS,),
+    each="""
+    SELECT id, order_id, amount, authorised_amount AS authorised, captured_amount AS captured,
+      refunded_amount AS refunded, capturing_amount AS capturing, refunding_amount AS refunding
+    FROM payment WHERE id IN (SELECT id FROM @changed_payments AS c)""",
+    wrong="""authorised NOT BETWEEN 0 AND amount OR captured + capturing > authorised
+      OR refunded + refunding > captured
+      OR least(captured, refunded, capturing, refunding) < 0""",
+    tell=lambda row: Difference(
+        (row["id"], row["order_id"]),
+        f"within the amount of {row['amount']}",
+        f"authorised {row['authorised']}, captured {row['captured']} (+{row['capturing']}),"
+        f" refunded {row['refunded']} (+{row['refunding']})",
+    ),
+)
+
+M10 = Within(
+    id="M10",
+    statement="captures and refunds of a payment sum to what it says was captured and refunded",
+    services=(PAYMENTS,),
+    each="""
+    SELECT p.id, p.order_id, p.captured_amount AS captured, p.refunded_amount AS refunded,
+      p.capturing_amount AS capturing, p.refunding_amount AS refunding,
+      coalesce(sum(o.amount) FILTER (WHERE o.kind = 'capture' AND o.state = 'succeeded'), 0)
+        ::bigint AS captures,
+      coalesce(sum(o.amount) FILTER (WHERE o.kind = 'refund' AND o.state = 'succeeded'), 0)
+        ::bigint AS refunds,
+      coalesce(sum(o.amount) FILTER (
+        WHERE o.kind = 'capture' AND o.state IN ('pending', 'unknown')), 0)::bigint AS claims,
+      coalesce(sum(o.amount) FILTER (
+        WHERE o.kind = 'refund' AND o.state IN ('pending', 'unknown')), 0)::bigint AS returns
+    FROM payment AS p LEFT JOIN operation AS o ON o.payment_id = p.id
+    WHERE p.id IN (SELECT id FROM @changed_payments AS c) GROUP BY p.id""",
+    wrong="captured <> captures OR refunded <> refunds OR capturing <> claims"
+    " OR refunding <> returns",
+    tell=lambda row: Difference(
+        (row["id"], row["order_id"]),
+        f"captured {row['captures']} (+{row['claims']}), refunded {row['refunds']}"
+        f" (+{row['returns']})",
+        f"captured {row['captured']} (+{row['capturing']}), refunded {row['refunded']}"
+        f" (+{row['refunding']})",
+    ),
+)
+
+# --- the provider's journal --------------------------------------------------------------------
+
+# Nothing open: the provider has been asked for nothing whose outcome we do not know.
+_SETTLED = """
+SELECT p.id, p.id AS key, p.order_id, p.state, p.currency, p.captured_amount AS captured,
+  p.refunded_amount AS refunded,
+  CASE WHEN p.state IN ('authorised', 'partially_captured')
+    THEN p.authorised_amount - p.captured_amount ELSE 0 END AS held,
+  p.updated_at < now() - :grace AND NOT EXISTS (SELECT FROM operation AS o
+    WHERE o.payment_id = p.id AND o.state IN ('pending', 'unknown')) AS settled
+FROM payment AS p"""
+_OURS = f"""
+SELECT * FROM ({_SETTLED} WHERE p.provider = 'sandbox'
+  AND p.id IN (SELECT id FROM @changed_payments AS c)) AS ours WHERE settled"""
+_OURS_BY_REFERENCE = f"{_SETTLED} WHERE p.id = ANY(:keys)"
+
+
+def _sum(rows: Any, figure: str) -> int:
+    return sum(row[figure] for row in rows)
+
+
+def _journal_differs(ours: Row, theirs: Any) -> Iterator[Difference]:
+    figures = ("captured", "refunded")
+    expected = [_sum(theirs, each) for each in figures]
+    found = [ours[each] for each in figures]
+    currencies = {each["currency"] for each in theirs if each["captured"]} - {ours["currency"]}
+    if expected != found or currencies:
+        named = [each["id"] for each in theirs]
+        yield Difference(
+            (ours["id"], ours["order_id"], *named),
+            f"as the provider: captured {expected[0]}, refunded {expected[1]}"
+            + "".join(f" in {each}" for each in sorted(currencies)),
+            f"captured {found[0]}, refunded {found[1]}",
+        )
+
+
+def journal_equals_ours(batch: Batch) -> Iterator[Difference]:
+    """Our payments, each compared with what the provider took and gave back for it."""
+    for ours in batch.rows:
+        yield from _journal_differs(ours, batch.of("theirs", ours["id"]))
+
+
+def ours_equals_journal(batch: Batch) -> Iterator[Difference]:
+    """The provider's payments, each of which must be one of ours with the same figures."""
+    seen: set[str] = set()
+    for theirs in batch.rows:
+        reference = theirs["key"]
+        if reference in seen:
+            continue
+        seen.add(reference)
+        whole = batch.of("theirs", reference)
+        ours = batch.of("ours", reference)
+        if ours:
+            if ours[0]["settled"]:
+                yield from _journal_differs(ours[0], whole)
+        elif _sum(whole, "captured") or _sum(whole, "held"):
+            yield Difference(
+                (reference, *(each["id"] for each in whole)),
+                "no charge without a payment of ours",
+                f"captured {_sum(whole, 'captured')}, held {_sum(whole, 'held')}",
+            )
+
+
+_THEIRS = Joined(query=Query(PROVIDER), by=lambda row: [row["key"]])
+
+M5 = Across(
+    id="M5",
+    statement="what the provider captured and refunded is what our books say",
+    lead=Query(PAYMENTS, _OURS),
+    joined={"theirs": _THEIRS},
+    compare=journal_equals_ours,
+)
+
+M5_JOURNAL = Across(
+    id="M5.journal",
+    statement="every charge in the provider's journal is one of ours",
+    lead=Query(PROVIDER),
+    joined={
+        "theirs": _THEIRS,
+        "ours": Joined(query=Query(PAYMENTS, _OURS_BY_REFERENCE), by=lambda row: [row["key"]]),
+    },
+    compare=ours_equals_journal,
+)
+
+
+def one_live_authorisation(batch: Batch) -> Iterator[Difference]:
+    """The provider holds what our books say it holds, by one authorisation."""
+    for ours in batch.rows:
+        theirs = batch.of("theirs", ours["id"])
+        live = [each for each in theirs if each["held"] or each["captured"]]
+        held = _sum(theirs, "held")
+        if len(live) > 1 or held != ours["held"]:
+            yield Difference(
+                (ours["id"], ours["order_id"], *(each["id"] for each in live)),
+                f"held {ours['held']} by at most one authorisation",
+                f"held {held} by {len(live)}",
+            )
+
+
+M6_HELD = Across(
+    id="M6.held",
+    statement="a payment has at most one live authorisation, and it holds what we think it holds",
+    lead=Query(PAYMENTS, _OURS),
+    joined={"theirs": _THEIRS},
+    compare=one_live_authorisation,
+)
+
+# --- payments and orders -----------------------------------------------------------------------
+
+# Quiet, and nobody is working on it.
+QUIET_ORDERS = """
+SELECT o.id, o.number, o.state, o.currency, o.total, o.captured, o.cart,
+  o.document->'payments' AS payments, o.document->>'reservation' AS reservation,
+  o.document->>'placement' AS placement, o.document->'lines' AS lines,
+  o.document->'coupons' AS coupons
+FROM orders AS o
+WHERE o.id IN (SELECT id FROM @changed_orders AS c) AND o.updated_at < now() - :grace
+  AND NOT EXISTS (SELECT FROM process AS p WHERE p.order_id = o.id AND p.next_run_at IS NOT NULL)
+"""
+PAYMENTS_OF_ORDERS = """
+SELECT order_id AS key, id, state, currency, amount, authorised_amount AS authorised,
+  captured_amount AS captured, refunded_amount AS refunded,
+  CASE WHEN state IN ('authorised', 'partially_captured')
+    THEN authorised_amount - captured_amount ELSE 0 END AS held
+FROM payment WHERE order_id = ANY(:keys)"""
+_PAID = Joined(query=Query(PAYMENTS, PAYMENTS_OF_ORDERS), by=lambda row: [row["id"]])
+
+
+def never_paid_twice(batch: Batch) -> Iterator[Difference]:
+    """All payments of an order together never keep or take more than it costs."""
+    for order in batch.rows:
+        paid = batch.of("paid", order["id"])
+        kept = _sum(paid, "held") + _sum(paid, "captured") - _sum(paid, "refunded")
+        if kept > order["total"]:
+            live = [each["id"] for each in paid if each["held"] or each["captured"]]
+            yield Difference(
+                (order["id"], *live), f"at most {order['total']} kept or taken", str(kept)
+            )
+
+
+M6 = Across(
+    id="M6",
+    statement="no order is paid twice: all its payments together keep and take its total at most",
+    lead=Query(ORDERS, QUIET_ORDERS),
+    joined={"paid": _PAID},
+    compare=never_paid_twice,
+)
+
+
+def authorised_is_total(batch: Batch) -> Iterator[Difference]:
+    """The payments an order names were asked for its total, in its currency."""
+    for order in batch.rows:
+        named = set(order["payments"])
+        paid = [each for each in batch.of("paid", order["id"]) if each["id"] in named]
+        asked = _sum(paid, "amount")
+        currencies = sorted({each["currency"] for each in paid} - {order["currency"]})
+        if asked != order["total"] or currencies or len(paid) != len(named):
+            yield Difference(
+                (order["id"], *sorted(named)),
+                f"payments for {order['total']} {order['currency']}",
+                f"{len(paid)} for {asked} {' '.join(currencies) or order['currency']}",
+            )
+
+
+M7 = Across(
+    id="M7",
+    statement="what was authorised is the order's total",
+    lead=Query(ORDERS, QUIET_ORDERS),
+    joined={"paid": _PAID},
+    compare=authorised_is_total,
+)
+
+
+def captured_is_captured(batch: Batch) -> Iterator[Difference]:
+    """An order knows what was captured for it."""
+    for order in batch.rows:
+        captured = _sum(batch.of("paid", order["id"]), "captured")
+        if captured != order["captured"]:
+            yield Difference((order["id"],), f"captured {captured}", str(order["captured"]))
+
+
+M5_ORDERS = Across(
+    id="M5.orders",
+    statement="what an order says was captured is what its payments say",
+    lead=Query(ORDERS, QUIET_ORDERS),
+    joined={"paid": _PAID},
+    compare=captured_is_captured,
+)
+
+_WITH_MONEY = f"""
+SELECT * FROM ({_SETTLED} WHERE p.id IN (SELECT id FROM @changed_payments AS c)) AS ours
+WHERE settled AND (held > 0 OR captured > refunded)"""
+_ORDERS_OF_PAYMENTS = """
+SELECT k.order_id AS key, o.state, o.document->'payments' AS payments,
+  EXISTS (SELECT FROM process AS p WHERE p.order_id = k.order_id
+    AND (p.next_run_at IS NOT NULL OR p.updated_at >= now() - :grace)) AS under_way
+FROM unnest(:keys::text[]) AS k (order_id) LEFT JOIN orders AS o ON o.id = k.order_id"""
+
+
+def paid_without_order(batch: Batch) -> Iterator[Difference]:
+    """Money that is kept or was taken belongs to an order that stands."""
+    for payment in batch.rows:
+        for order in batch.of("orders", payment["order_id"]):
+            stands = order["state"] not in (None, "CANCELLED")
+            if order["under_way"] or (stands and payment["id"] in order["payments"]):
+                continue
+            state = order["state"] or "no order"
+            if stands:
+                state = "an order that does not name it"
+            yield Difference(
+                (payment["id"], payment["order_id"]),
+                "an order that stands, or the money given back",
+                f"{state}, held {payment['held']},"
+                f" taken {payment['captured'] - payment['refunded']}",
+            )
+
+
+M12 = Across(
+    id="M12",
+    statement="money that is kept or was taken belongs to one order that stands",
+    lead=Query(PAYMENTS, _WITH_MONEY),
+    joined={
+        "orders": Joined(query=Query(ORDERS, _ORDERS_OF_PAYMENTS), by=lambda row: [row["order_id"]])
+    },
+    compare=paid_without_order,
+)
+
+MONEY: tuple[Invariant, ...] = (
+    M1,
+    M2_GUARDED,
+    M2,
+    M4,
+    M5,
+    M5_JOURNAL,
+    M5_ORDERS,
+    M6,
+    M6_HELD,
+    M7,
+    M10,
+    M12,
+)
