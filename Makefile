@@ -2,6 +2,7 @@
 #
 #   make demo          watch one customer buy across channels
 #   make up            run the platform here; ARGS="--fresh" to start with empty data
+#   make audit         compare what all services of the running platform have written
 #   make test          everything that must pass, in this order:
 #                      lint, types, protos, unit, integration, journeys (each a target, too)
 #   make unit ARGS="services/cart -k coupon"
@@ -15,7 +16,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test $(TESTS) up demo bench lock clean
+.PHONY: help bootstrap test $(TESTS) up demo audit bench lock clean
 
 help:
 	@sed -n 's/^#  \{0,1\}//p' Makefile
@@ -34,7 +35,7 @@ bootstrap: .venv/bootstrapped
 test: bootstrap
 	@$(TOX) run -e $(subst $(space),$(comma),$(TESTS))
 
-$(TESTS) up demo: bootstrap
+$(TESTS) up demo audit: bootstrap
 	@$(TOX) run -q -e $@ -- $(ARGS)
 
 bench: bootstrap

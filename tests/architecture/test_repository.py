@@ -18,6 +18,7 @@ TASKS = (
     "bench",
     "up",
     "demo",
+    "audit",
 )
 
 

@@ -10,23 +10,29 @@ from comptoir_local.catalogue.first import Door, ensure_catalogue
 from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.play import Play
 from comptoir_local.demo.provider import Provider
+from comptoir_local.environment import Surroundings
 from tests.journeys.shop import Shop
 from tests.journeys.stage import a_platform
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage() -> AsyncIterator[Stage]:
-    """Where the journeys take place."""
+async def surroundings() -> AsyncIterator[Surroundings]:
+    """A platform with its catalogue."""
     async with a_platform() as (platform, workspace):
-        surroundings = platform.surroundings
-        door = Door.of(surroundings)
+        door = Door.of(platform.surroundings)
         await platform.during(ensure_catalogue(door, workspace.root, None, Console(quiet=True)))
-        administrator = surroundings.administrator
-        yield Stage(
-            surroundings.gateway_url,
-            surroundings.provider_url,
-            Credentials(administrator.email, administrator.password),
-        )
+        yield platform.surroundings
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage(surroundings: Surroundings) -> Stage:
+    """Where the journeys take place."""
+    administrator = surroundings.administrator
+    return Stage(
+        surroundings.gateway_url,
+        surroundings.provider_url,
+        Credentials(administrator.email, administrator.password),
+    )
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

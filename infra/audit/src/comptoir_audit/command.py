@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from collections import Counter
 from datetime import datetime, timedelta
 
 import orjson
@@ -15,6 +16,7 @@ HEALTHY, DIFFERENCES, COULD_NOT_LOOK = 0, 1, 2
 # What began before a pass and ended after it is looked at by the next one, too.
 OVERLAP = timedelta(hours=1)
 FULL_EVERY = timedelta(hours=1)
+_TO_A_LINE = 10
 
 _log = logging.getLogger(__name__)
 
@@ -97,8 +99,8 @@ def tell(report: Report) -> None:
     """Logs each difference; that all is well only for those who want to know everything."""
     for finding in report.findings:
         _log.error("%s", finding)
-    for invariant, reason in report.skipped.items():
-        _log.warning("%s was not looked at: %s", invariant, reason)
+    if report.skipped:
+        _log.warning("not looked at: %s", "; ".join(sorted(set(report.skipped.values()))))
     _log.info("%s", summary(report))
 
 
@@ -115,9 +117,17 @@ def text(report: Report) -> str:
     """The differences, then the counts."""
     lines = [f"✗ {finding}" for finding in report.findings]
     lines += [f"- {name} was not looked at: {why}" for name, why in report.skipped.items()]
-    counts = [f"{name} {count}" for name, count in report.counts.items()]
-    lines += ["   ".join(counts[start : start + 6]) for start in range(0, len(counts), 6)]
-    return "\n".join([*lines, summary(report)]) + "\n"
+    return "\n".join([*lines, *counts(report), summary(report)]) + "\n"
+
+
+def counts(report: Report) -> list[str]:
+    """How many things the checks of each invariant have looked at, some to a line."""
+    sums: Counter[str] = Counter()
+    for name, count in report.counts.items():
+        sums[name.split(".")[0]] += count
+    each = [f"{name} {count}" for name, count in sums.items()]
+    starts = range(0, len(each), _TO_A_LINE)
+    return ["   ".join(each[start : start + _TO_A_LINE]) for start in starts]
 
 
 def _json(report: Report) -> str:

@@ -1,7 +1,7 @@
 """Copies of the healthy world, with something broken in one of them."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 import psycopg
@@ -44,32 +44,32 @@ class World:
     def __init__(self, server: DatabaseServer, clones: Clones) -> None:
         self._server = server
         self._clones = clones
-        self._healthy = {name: self.url(name, clones.clone(name)) for name in SERVICES}
+        self._healthy = {name: server.url(clones.clone(name), name) for name in SERVICES}
 
-    def url(self, service: str, database: str) -> str:
-        """The URL of a copy, as the service's role."""
-        return self._server.url(database, service)
-
-    def addresses(self) -> dict[str, str]:
-        """The healthy databases."""
-        return dict(self._healthy)
+    @contextmanager
+    def damaged(self, damage: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """The URLs of all databases after `damage`, SQL by service."""
+        urls, copies = dict(self._healthy), []
+        for service, sql in damage.items():
+            database = self._clones.clone(service)
+            copies.append(database)
+            urls[service] = self._server.url(database, service)
+            admin = f"{self._server.admin_url.rpartition('/')[0]}/{database}"
+            with psycopg.connect(admin, autocommit=True) as connection:
+                connection.execute(_WITHOUT_GUARDS)
+                for statement in sql.split(";\n"):
+                    connection.execute(statement)
+        yield urls
+        for database in copies:
+            self._clones.retire(database)
 
     @asynccontextmanager
     async def broken(
         self, damage: Mapping[str, str], journal: Sequence[Row] = JOURNAL
     ) -> AsyncIterator[Connections]:
-        """Connections to the world after `damage`, SQL by service."""
-        urls = dict(self._healthy)
-        for service, sql in damage.items():
-            database = self._clones.clone(service)
-            urls[service] = self.url(service, database)
-            admin = self._server.admin_url.rpartition("/")[0] + f"/{database}"
-            with psycopg.connect(admin, autocommit=True) as connection:
-                connection.execute(_WITHOUT_GUARDS)
-                for statement in sql.split(";\n"):
-                    connection.execute(statement)
-            self._clones.retire(database)
+        """Connections to the world after `damage`."""
         async with AsyncExitStack() as stack:
+            urls = stack.enter_context(self.damaged(damage))
             sources: dict[str, Source] = {
                 name: await stack.enter_async_context(Database.open(url))
                 for name, url in urls.items()

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from comptoir_local import status
+from comptoir_local import auditing, status
 from comptoir_local.embedded import LaunchError
 from comptoir_local.platform import Crashed, Options, Platform, StartFailed
 from comptoir_local.stopping import stopped_by_signals
@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     workspace = Workspace(parsed.data)
     if parsed.command == "status":
         sys.exit(status.show(workspace, console))
+    if parsed.command == "audit":
+        sys.exit(auditing.run(workspace, parsed))
     options = Options(
         database_url=os.environ.get("DATABASE_URL") or None,
         nats_url=os.environ.get("NATS_URL") or None,
@@ -52,7 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     catalogue.add_argument("--empty", action="store_true", help="load no catalogue")
     up.add_argument("--verbose", action="store_true", help="show all logs, not only warnings")
     show = commands.add_parser("status", help="say what runs, where, and whether it is ready")
-    for command in (up, show):
+    audit = commands.add_parser(
+        "audit", help="compare what all services and the payment provider have written"
+    )
+    auditing.add_arguments(audit)
+    for command in (up, show, audit):
         command.add_argument(
             "--data", type=Path, default=DEFAULT, help=f"folder of all data (default: {DEFAULT})"
         )
@@ -69,6 +75,7 @@ async def _up(
                 _announce(platform, workspace, console)
                 if not parsed.empty:
                     await platform.during(_stock_up(platform, workspace, parsed.catalogue, console))
+                await platform.keep_auditing()
                 await platform.until_crash()
         except asyncio.CancelledError:
             console.print("Stopped.")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from comptoir_audit.settings import environment_of
+from comptoir_audit.sources import Addresses
 from comptoir_local.keys import ServiceKeys
 from comptoir_local.stack import GATEWAY, PROVIDER, Service
 
@@ -63,6 +65,15 @@ class Surroundings:
     def provider_url(self) -> str:
         """Where the sandbox payment provider answers."""
         return f"http://{self.addresses[PROVIDER.name]}"
+
+    @property
+    def audited(self) -> Addresses:
+        """What an auditor compares."""
+        return Addresses(databases=self.database_urls, provider=self.provider_url)
+
+    def of_auditor(self) -> dict[str, str]:
+        """The environment of the job that looks for differences."""
+        return environment_of(self.audited)
 
     def of_provider(self) -> dict[str, str]:
         """The environment of the sandbox payment provider."""

@@ -21,7 +21,7 @@ from comptoir_local.keys import ServiceKeys
 from comptoir_local.logs import LogBook
 from comptoir_local.migrations import is_at_head
 from comptoir_local.progress import Steps
-from comptoir_local.stack import BACKENDS, GATEWAY, PROVIDER, SERVICES, Service
+from comptoir_local.stack import AUDITOR, BACKENDS, GATEWAY, PROVIDER, SERVICES, Service
 from comptoir_local.workspace import Workspace
 
 GATEWAY_PORT = 8080
@@ -29,6 +29,7 @@ ADMINISTRATOR = "admin@comptoir.example"
 _START_SECONDS = 120.0  # For a busy machine; the usual start takes a few.
 _STOP_SECONDS = 8.0
 _ATTEMPTS = 3
+_AUDIT_SECONDS = 60
 _PORT_TAKEN = ("address already in use", "failed to bind")
 
 T = TypeVar("T")
@@ -123,6 +124,12 @@ class Platform:
             for each in (task, crash):
                 each.cancel()
             await asyncio.gather(task, crash, return_exceptions=True)
+
+    async def keep_auditing(self) -> None:
+        """Start the job that looks every minute for what should not be, and logs it."""
+        arguments = ["-m", AUDITOR.package, "--every", str(_AUDIT_SECONDS)]
+        auditor = self._child(AUDITOR.name, arguments, self.surroundings.of_auditor())
+        await auditor.start()
 
     def kill(self) -> None:
         """End every process at once; for somebody who presses Ctrl-C twice."""

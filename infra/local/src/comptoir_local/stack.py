@@ -39,5 +39,7 @@ GATEWAY = Service(
     ready_path="/readyz",
 )
 SERVICES = (*BACKENDS, GATEWAY)
+AUDITOR = Service("audit", has_database=False)
+"""The job that compares what all of them have written. The platform runs without it, too."""
 PROVIDER = Service("psp_sandbox", has_database=False, ready_path="/healthz")
 """The sandbox payment provider: an outside party, so it gets none of the platform's secrets."""

@@ -11,8 +11,10 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from comptoir_audit.sources import CouldNotLook
 from comptoir_local.catalogue.first import Door, ensure_catalogue, tell
 from comptoir_local.demo.api import Refused
+from comptoir_local.demo.books import nothing_differs
 from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.run import play_all
 from comptoir_local.demo.story import BrokenExpectation, Story
@@ -24,6 +26,7 @@ from comptoir_local.workspace import Workspace
 _LOG_LINES = 4
 _BROKEN = (
     BrokenExpectation,
+    CouldNotLook,
     Refused,
     httpx.HTTPError,
     TimeoutError,
@@ -92,6 +95,8 @@ async def _show(platform: Platform, workspace: Workspace, console: Console) -> i
         await play_all(
             Stage(surroundings.gateway_url, surroundings.provider_url, administrator), story
         )
+        async with story.step("The auditor compares everybody's books") as step:
+            await nothing_differs(surroundings.audited, step)
     except _BROKEN as broken:
         _explain(broken, platform, workspace, console)
         return 1

@@ -117,16 +117,6 @@ class Play:
         touches: list[Json] = page.get("touches", [])
         return touches
 
-    async def payments(self) -> list[Json]:
-        """Every payment in our books."""
-        payments: list[Json] = []
-        token: str | None = None
-        while token != "":
-            page = await self.admin.get("/v1/payments", pageSize=100, pageToken=token)
-            payments.extend(page.get("payments", ()))
-            token = page.get("nextPageToken", "")
-        return payments
-
 
 async def poll(read: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
     """Reads until the answer is good or patience ends; gives the last answer."""
