@@ -13,17 +13,19 @@ import httpx
 from comptoir_audit.invariant import (
     Across,
     Batch,
+    Difference,
     Finding,
     Invariant,
     Joined,
+    Query,
     Row,
     Within,
 )
 from comptoir_audit.invariants import ALL, VIEWS
+from comptoir_audit.options import GRACE
 from comptoir_audit.scope import Scope
 from comptoir_audit.sources import UNREACHABLE, Connections, CouldNotLook
 
-GRACE = timedelta(seconds=30)
 PAUSE = timedelta(seconds=5)
 # Enough to see what is wrong; the count says how much more there is.
 _SHOWN = 1000
@@ -61,28 +63,37 @@ class _Look:
     skipped: dict[str, str] = field(default_factory=dict)
 
     async def at(self, invariants: Sequence[Invariant]) -> None:
-        for invariant in invariants:
-            if invariant.full_only and not self.scope.is_full:
-                continue
-            missing = set(invariant.services) - self.connections.sources.keys()
-            if missing:
-                self.skipped[invariant.id] = f"not connected: {', '.join(sorted(missing))}"
-                continue
+        for group in _by_lead([each for each in invariants if self._can_look_at(each)]):
             try:
-                await self._one(invariant)
+                await self._group(group)
             except _OTHER_SCHEMA as error:
-                self.skipped[invariant.id] = f"another schema: {error}"
+                if len(group) == 1:
+                    self.skipped[group[0].id] = f"another schema: {error}"
+                else:
+                    # Only the one that asks for what is not there has to be left out.
+                    for each in group:
+                        await self.at([each])
             except (*UNREACHABLE, httpx.HTTPError, asyncpg.PostgresError) as error:
-                where = "+".join(invariant.services)
-                raise CouldNotLook(f"{invariant.id} [{where}]: {error}") from error
+                ids = ", ".join(each.id for each in group)
+                raise CouldNotLook(f"{ids}: {type(error).__name__}: {error}") from error
 
-    async def _one(self, invariant: Invariant) -> None:
-        self.counts[invariant.id] = 0
-        if isinstance(invariant, Within):
-            for service in invariant.services:
-                await self._within(invariant, service)
-        else:
-            await self._across(invariant)
+    def _can_look_at(self, invariant: Invariant) -> bool:
+        if invariant.full_only and not self.scope.is_full:
+            return False
+        missing = sorted(set(invariant.services) - self.connections.sources.keys())
+        if missing:
+            self.skipped[invariant.id] = f"not connected: {', '.join(missing)}"
+        return not missing
+
+    async def _group(self, group: Sequence[Invariant]) -> None:
+        across = [each for each in group if isinstance(each, Across)]
+        if across:
+            await self._across(across)
+        for each in group:
+            if isinstance(each, Within):
+                self.counts[each.id] = 0
+                for service in each.services:
+                    await self._within(each, service)
 
     async def _within(self, invariant: Within, service: str) -> None:
         row = await self.connections.sources[service].one(
@@ -92,36 +103,30 @@ class _Look:
             f" FROM ({invariant.each}) AS one",
         )
         self.counts[invariant.id] += row["looked"]
-        for wrong in row["wrong"] or ():
-            difference = invariant.tell(wrong)
-            self.findings.append(
-                Finding(
-                    invariant.id,
-                    invariant.statement,
-                    (service,),
-                    difference.ids,
-                    difference.expected,
-                    difference.found,
-                )
-            )
+        self.findings += [
+            _finding(invariant, (service,), invariant.tell(wrong)) for wrong in row["wrong"] or ()
+        ]
 
-    async def _across(self, invariant: Across) -> None:
-        lead = invariant.lead
+    async def _across(self, group: Sequence[Across]) -> None:
+        """All that begin with the same query; what several of them ask for is asked once."""
+        counts = {each.id: 0 for each in group}
+        findings: list[Finding] = []
+        lead = group[0].lead
         source = self.connections.sources[lead.service]
         async for rows in source.stream(self.scope, lead.sql):
-            joined = {name: await self._ask(each, rows) for name, each in invariant.joined.items()}
-            self.counts[invariant.id] += len(rows)
-            for difference in invariant.compare(Batch(rows, joined)):
-                self.findings.append(
-                    Finding(
-                        invariant.id,
-                        invariant.statement,
-                        invariant.services,
-                        difference.ids,
-                        difference.expected,
-                        difference.found,
-                    )
-                )
+            asked: dict[Joined, dict[str, list[Row]]] = {}
+            for each in group:
+                for joined in each.joined.values():
+                    if joined not in asked:
+                        asked[joined] = await self._ask(joined, rows)
+                answers = {name: asked[joined] for name, joined in each.joined.items()}
+                counts[each.id] += len(rows)
+                findings += [
+                    _finding(each, each.services, difference)
+                    for difference in each.compare(Batch(rows, answers))
+                ]
+        self.counts |= counts
+        self.findings += findings
 
     async def _ask(self, joined: Joined, rows: Sequence[Row]) -> dict[str, list[Row]]:
         keys = dict.fromkeys(key for row in rows for key in joined.by(row))
@@ -131,6 +136,25 @@ class _Look:
             for row in await source.of_keys(self.scope, joined.query.sql, list(keys)):
                 found.setdefault(row["key"], []).append(row)
         return found
+
+
+def _by_lead(invariants: Sequence[Invariant]) -> list[list[Invariant]]:
+    """Those that begin with the same query together, in the order of the first of them."""
+    groups: dict[Query | str, list[Invariant]] = {}
+    for each in invariants:
+        groups.setdefault(each.lead if isinstance(each, Across) else each.id, []).append(each)
+    return list(groups.values())
+
+
+def _finding(invariant: Invariant, services: tuple[str, ...], difference: Difference) -> Finding:
+    return Finding(
+        invariant.id,
+        invariant.statement,
+        services,
+        difference.ids,
+        difference.expected,
+        difference.found,
+    )
 
 
 async def audit(

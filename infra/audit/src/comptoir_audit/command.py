@@ -9,38 +9,17 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from comptoir_audit.audit import GRACE, Report, as_json, audit
-from comptoir_audit.sources import Addresses, Connections, CouldNotLook
+from comptoir_audit.audit import Report, as_json, audit
+from comptoir_audit.options import COULD_NOT_LOOK, DIFFERENCES, HEALTHY
+from comptoir_audit.settings import Addresses
+from comptoir_audit.sources import Connections, CouldNotLook
 
-HEALTHY, DIFFERENCES, COULD_NOT_LOOK = 0, 1, 2
 # What began before a pass and ended after it is looked at by the next one, too.
 OVERLAP = timedelta(hours=1)
 FULL_EVERY = timedelta(hours=1)
 _TO_A_LINE = 10
 
 _log = logging.getLogger(__name__)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be asked of an audit."""
-    how_often = parser.add_mutually_exclusive_group()
-    how_often.add_argument("--once", action="store_true", help="look once (the default)")
-    how_often.add_argument(
-        "--every", type=float, metavar="SECONDS", help="look again and again; log differences only"
-    )
-    extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--full", action="store_true", help="look at everything (the default)")
-    extent.add_argument(
-        "--since", type=float, metavar="HOURS", help="look at what has changed in these hours"
-    )
-    parser.add_argument(
-        "--grace",
-        type=float,
-        default=GRACE.total_seconds(),
-        metavar="SECONDS",
-        help="what changed within them is in flight (default: %(default)g)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(addresses: Addresses, options: argparse.Namespace) -> int:

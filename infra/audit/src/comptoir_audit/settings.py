@@ -2,9 +2,17 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from comptoir_audit.invariant import SERVICES
-from comptoir_audit.sources import Addresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where everything is. `provider` None: another provider than the sandbox, with no journal."""
+
+    databases: Mapping[str, str] = field(repr=False)  # hold passwords
+    provider: str | None = None
 
 
 class NotSet(Exception):

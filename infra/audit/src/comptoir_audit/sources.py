@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ import orjson
 from comptoir_audit.invariant import PROVIDER, Row
 from comptoir_audit.journal import ProviderJournal
 from comptoir_audit.scope import Scope
+from comptoir_audit.settings import Addresses
 
 BATCH = 2000
 _CONNECT_SECONDS = 5.0
@@ -67,6 +67,8 @@ class Database:
                     "statement_timeout": f"{_STATEMENT_SECONDS}s",
                     "timezone": "UTC",
                     "jit": "off",
+                    # Cursors are read to their end.
+                    "cursor_tuple_fraction": "1.0",
                 },
             )
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
@@ -106,14 +108,6 @@ class Database:
     async def now(self) -> datetime:
         moment: datetime = await self._connection.fetchval("SELECT now()")
         return moment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Where everything is. `provider` None: another provider than the sandbox, with no journal."""
-
-    databases: Mapping[str, str]
-    provider: str | None = None
 
 
 class Connections:

@@ -11,8 +11,8 @@ import pytest
 
 from comptoir_audit.invariant import PROVIDER
 from comptoir_audit.invariants import ALL
-from comptoir_audit.settings import environment_of
-from comptoir_audit.sources import Addresses, Database
+from comptoir_audit.settings import Addresses, environment_of
+from comptoir_audit.sources import Database
 from infra.audit.tests.integration.world import World
 
 pytestmark = pytest.mark.timeout(480)

@@ -10,8 +10,8 @@ from comptoir_audit import command
 from comptoir_audit.audit import Report, as_json, audit
 from comptoir_audit.invariant import Across, Batch, Difference, Finding, Joined, Query, Row
 from comptoir_audit.scope import Scope
-from comptoir_audit.settings import NotSet, environment_of, from_environment
-from comptoir_audit.sources import Addresses, Connections
+from comptoir_audit.settings import Addresses, NotSet, environment_of, from_environment
+from comptoir_audit.sources import Connections
 
 
 @dataclass

@@ -4,24 +4,26 @@ import argparse
 import os
 import sys
 
-from comptoir_audit import command
-from comptoir_audit.settings import NotSet, from_environment
-from comptoir_audit.sources import Addresses
+from comptoir_audit import options
+from comptoir_audit.settings import Addresses, NotSet, from_environment
 from comptoir_local.stack import PROVIDER
 from comptoir_local.workspace import Workspace
 from comptoir_runtime.telemetry.logs import configure_logging
 
-add_arguments = command.add_arguments
+add_arguments = options.add_arguments
 
 
-def run(workspace: Workspace, options: argparse.Namespace) -> int:
+def run(workspace: Workspace, asked: argparse.Namespace) -> int:
     """The exit code of the audit: 0 healthy, 1 differences, 2 could not look."""
     configure_logging("audit", "info")
     addresses = _addresses(workspace)
     if addresses is None:
         sys.stderr.write(f"could not look: nothing is running in {workspace.root}\n")
-        return command.COULD_NOT_LOOK
-    return command.run(addresses, options)
+        return options.COULD_NOT_LOOK
+    # Drivers and an HTTP client take a while to import: not for the other commands.
+    from comptoir_audit import command  # noqa: PLC0415
+
+    return command.run(addresses, asked)
 
 
 def _addresses(workspace: Workspace) -> Addresses | None:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from comptoir_audit.settings import environment_of
-from comptoir_audit.sources import Addresses
+from comptoir_audit.settings import Addresses, environment_of
 from comptoir_local.keys import ServiceKeys
 from comptoir_local.stack import GATEWAY, PROVIDER, Service
 

@@ -78,6 +78,10 @@ CANARIES = (
     "4000000000100075",
 )
 _PATTERN = "|".join((*CANARIES, *(each.encode().hex() for each in CANARIES)))
+# How they begin, few enough to be looked for quickly: hardly any row needs the pattern.
+_BEGINNINGS = ("42424242424242", "55555555555544", "4000000000", "4000002500")
+_QUICKLY = [f"%{each}%" for each in (*_BEGINNINGS, *(each.encode().hex() for each in _BEGINNINGS))]
+assert all(each.startswith(_BEGINNINGS) for each in CANARIES)
 
 # A row as text holds each of its columns: text as it is, documents, and bytes in hexadecimal.
 E7 = Within(
@@ -85,7 +89,8 @@ E7 = Within(
     statement="no card number is in any column of any table",
     services=SERVICES,
     each=f"""
-    SELECT name, count(*) FILTER (WHERE row ~ '{_PATTERN}') AS hits
+    SELECT name, count(*) FILTER (WHERE CASE WHEN row LIKE ANY (ARRAY{_QUICKLY})
+      THEN row ~ '{_PATTERN}' ELSE false END) AS hits
     FROM @every_table AS whole GROUP BY name""",
     wrong="hits > 0",
     tell=lambda row: Difference(

@@ -244,13 +244,13 @@ FROM orders AS o
 WHERE o.id IN (SELECT id FROM @changed_orders AS c) AND o.updated_at < now() - :grace
   AND NOT EXISTS (SELECT FROM process AS p WHERE p.order_id = o.id AND p.next_run_at IS NOT NULL)
 """
-PAYMENTS_OF_ORDERS = """
+_PAYMENTS_OF_ORDERS = """
 SELECT order_id AS key, id, state, currency, amount, authorised_amount AS authorised,
   captured_amount AS captured, refunded_amount AS refunded,
   CASE WHEN state IN ('authorised', 'partially_captured')
     THEN authorised_amount - captured_amount ELSE 0 END AS held
 FROM payment WHERE order_id = ANY(:keys)"""
-_PAID = Joined(query=Query(PAYMENTS, PAYMENTS_OF_ORDERS), by=lambda row: [row["id"]])
+PAID = Joined(query=Query(PAYMENTS, _PAYMENTS_OF_ORDERS), by=lambda row: [row["id"]])
 
 
 def never_paid_twice(batch: Batch) -> Iterator[Difference]:
@@ -269,7 +269,7 @@ M6 = Across(
     id="M6",
     statement="no order is paid twice: all its payments together keep and take its total at most",
     lead=Query(ORDERS, QUIET_ORDERS),
-    joined={"paid": _PAID},
+    joined={"paid": PAID},
     compare=never_paid_twice,
 )
 
@@ -293,7 +293,7 @@ M7 = Across(
     id="M7",
     statement="what was authorised is the order's total",
     lead=Query(ORDERS, QUIET_ORDERS),
-    joined={"paid": _PAID},
+    joined={"paid": PAID},
     compare=authorised_is_total,
 )
 
@@ -310,7 +310,7 @@ M5_ORDERS = Across(
     id="M5.orders",
     statement="what an order says was captured is what its payments say",
     lead=Query(ORDERS, QUIET_ORDERS),
-    joined={"paid": _PAID},
+    joined={"paid": PAID},
     compare=captured_is_captured,
 )
 

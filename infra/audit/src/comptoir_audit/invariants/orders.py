@@ -17,7 +17,7 @@ from comptoir_audit.invariant import (
     Within,
 )
 from comptoir_audit.invariants.changes import PLACEMENTS
-from comptoir_audit.invariants.money import PAYMENTS_OF_ORDERS, QUIET_ORDERS
+from comptoir_audit.invariants.money import PAID, QUIET_ORDERS
 
 _TOTALS = """
 SELECT o.id, o.number, o.total AS owed, o.captured, t.subtotal, t.discount, t.shipping, t.tax,
@@ -218,7 +218,7 @@ O5_MONEY = Across(
     id="O5.money",
     statement="an order that stands is paid for, one that was called off is not",
     lead=Query(ORDERS, QUIET_ORDERS),
-    joined={"paid": Joined(query=Query(PAYMENTS, PAYMENTS_OF_ORDERS), by=lambda row: [row["id"]])},
+    joined={"paid": PAID},
     compare=money_stands,
 )
 
@@ -333,7 +333,7 @@ O5_FAILED = Across(
     lead=Query(ORDERS, _FAILED),
     joined={
         "stock": Joined(query=Query(INVENTORY, _HELD_FOR), by=lambda row: [row["owner"]]),
-        "paid": Joined(query=Query(PAYMENTS, PAYMENTS_OF_ORDERS), by=lambda row: [row["id"]]),
+        "paid": PAID,
         "checkout": _CHECKOUT,
     },
     compare=failed_holds_nothing,

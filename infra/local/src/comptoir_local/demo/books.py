@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from comptoir_audit.audit import audit
 from comptoir_audit.command import counts, summary
-from comptoir_audit.sources import Addresses, Connections
+from comptoir_audit.settings import Addresses
+from comptoir_audit.sources import Connections
 from comptoir_local.demo.story import Step, expect
 
 # The story is over: what differs now is only late, or wrong.
