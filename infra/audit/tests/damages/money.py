@@ -101,4 +101,14 @@ MONEY = (
             " WHERE id = 'pay_failed'"
         },
     ),
+    Damage(
+        "a gift card holds more than was put into it",
+        (("M11", ("pur_1",)),),
+        {
+            "payments": "INSERT INTO purse (id, kind, owner, buyers, currency, code_hash, display,"
+            " balance, held, credit_limit, terms_days, created_at, updated_at) VALUES ('pur_1',"
+            " 'gift_card', '', '{}', 'EUR', sha256('code'), '', 100, 0, 0, 0, now(), now())"
+        },
+        needs=("payments", "purse"),
+    ),
 )

@@ -6,6 +6,8 @@ from comptoir_audit.audit import audit
 from comptoir_audit.invariants import ALL
 from infra.audit.tests.integration.world import World
 
+# Nobody has a gift card.
+NOT_IN_THE_STORY = {"M11"}
 pytestmark = pytest.mark.timeout(480)
 
 
@@ -18,4 +20,5 @@ class TestHealthyWorld:
         assert report.skipped == {}
         assert report.counts.keys() == {each.id for each in ALL}
         # Nothing waits to be published in a world that is at rest.
-        assert [name for name, count in report.counts.items() if not count] == ["E2.published"]
+        idle = {name for name, count in report.counts.items() if not count}
+        assert idle - NOT_IN_THE_STORY == {"E2.published"}

@@ -52,10 +52,10 @@ E7_PLACEMENTS = Within(
     statement="what an order was to be paid with is forgotten when its placement has ended",
     services=(ORDERS,),
     each="""
-    SELECT id, order_id, document->'intent'->>'token' AS token FROM process
+    SELECT id, order_id, jsonb_path_exists(document, '$.**.token ? (@ <> "")') AS kept FROM process
     WHERE kind = 'PLACEMENT' AND next_run_at IS NULL AND order_id IN (
       SELECT id FROM @begun_orders AS c)""",
-    wrong="token <> ''",
+    wrong="kept",
     tell=lambda row: Difference((row["id"], row["order_id"]), "no token", "a token"),
 )
 

@@ -30,7 +30,7 @@ M1 = Within(
     WHERE t.posted_at >= :since GROUP BY 1, 2, 3""",
     wrong="sum <> 0 OR entries < 2",
     tell=lambda row: Difference(
-        (row["operation_id"], row["payment_id"]),
+        (row["operation_id"], row["payment_id"] or "no payment"),
         "at least 2 entries that sum to 0",
         f"{row['entries']} that sum to {row['sum']} {row['currency'] or ''}".rstrip(),
     ),
@@ -122,6 +122,23 @@ M10 = Within(
         f" (+{row['returns']})",
         f"captured {row['captured']} (+{row['capturing']}), refunded {row['refunded']}"
         f" (+{row['refunding']})",
+    ),
+)
+
+M11 = Within(
+    id="M11",
+    statement="what is in a gift card or a credit is what the ledger says, and covers what is held",
+    services=(PAYMENTS,),
+    needs="purse",
+    each="""
+    SELECT id, kind, balance, held, coalesce(-(SELECT sum(e.amount) FROM ledger_entry AS e
+      WHERE e.holder = purse.id AND e.currency = purse.currency), 0)::bigint AS booked
+    FROM purse""",
+    wrong="balance <> booked OR held < 0 OR (kind <> 'on_account' AND balance < held)",
+    tell=lambda row: Difference(
+        (row["id"],),
+        f"{row['booked']} in it, and no more held",
+        f"{row['balance']}, of which {row['held']} are held",
     ),
 )
 
@@ -364,5 +381,6 @@ MONEY: tuple[Invariant, ...] = (
     M6_HELD,
     M7,
     M10,
+    M11,
     M12,
 )
