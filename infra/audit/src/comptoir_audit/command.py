@@ -27,6 +27,7 @@ def run(addresses: Addresses, options: argparse.Namespace) -> int:
     grace = timedelta(seconds=options.grace)
     try:
         if options.every is not None:
+            # Ends with Ctrl-C or a signal only.
             asyncio.run(every(addresses, timedelta(seconds=options.every), grace))
         report = asyncio.run(once(addresses, options.since, grace))
     except CouldNotLook as error:

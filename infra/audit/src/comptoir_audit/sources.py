@@ -120,8 +120,14 @@ class Connections:
         self.sources = sources
 
     async def now(self) -> datetime:
-        """The earliest of all clocks: what has changed since has changed by each of them."""
-        return min([await each.now() for each in self.sources.values()])
+        """The earliest of all clocks: what has changed since has changed by each of them.
+
+        Raises `CouldNotLook`.
+        """
+        try:
+            return min([await each.now() for each in self.sources.values()])
+        except (*UNREACHABLE, asyncpg.PostgresError) as error:
+            raise CouldNotLook(f"{type(error).__name__}: {error}") from error
 
     @classmethod
     @asynccontextmanager

@@ -11,7 +11,7 @@ from comptoir_audit.audit import Report, as_json, audit
 from comptoir_audit.invariant import Across, Batch, Difference, Finding, Joined, Query, Row
 from comptoir_audit.scope import Scope
 from comptoir_audit.settings import Addresses, NotSet, environment_of, from_environment
-from comptoir_audit.sources import Connections
+from comptoir_audit.sources import Connections, CouldNotLook
 
 
 @dataclass
@@ -90,6 +90,19 @@ class TestLookingTwice:
 
         assert report.skipped == {"X1": "not connected: b"}
         assert report.counts == {}
+
+
+class Gone(Spoken):
+    """A source that has gone away."""
+
+    async def now(self) -> datetime:
+        raise ConnectionResetError("gone")
+
+
+class TestOutages:
+    async def test_a_lost_connection_is_told_so_that_the_job_can_wait(self) -> None:
+        with pytest.raises(CouldNotLook, match="ConnectionResetError: gone"):
+            await Connections({"a": Gone([[]])}).now()
 
 
 class TestSayingIt:
