@@ -1,8 +1,12 @@
 """Requests and callers, valid unless a test changes them."""
 
 import itertools
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from comptoir.payments.v1 import payment_pb2, report_pb2
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir.type.v1.money_pb2 import Money
 
@@ -67,3 +71,85 @@ def till(tender: str = "cash", **changes: Any) -> pb.RecordTillPaymentRequest:
         "location": "LYO",
     }
     return pb.RecordTillPaymentRequest(**fields | changes)
+
+
+def gift_card(amount: str = "50.00", **changes: Any) -> pb.IssueGiftCardRequest:
+    fields: dict[str, Any] = {"request_id": request_id(), "amount": money(amount)}
+    return pb.IssueGiftCardRequest(**fields | changes)
+
+
+def credit(
+    customer: str = "cus_test", amount: str = "30.00", **changes: Any
+) -> pb.GrantStoreCreditRequest:
+    fields: dict[str, Any] = {
+        "customer": customer,
+        "request_id": request_id(),
+        "amount": money(amount),
+    }
+    return pb.GrantStoreCreditRequest(**fields | changes)
+
+
+def account(
+    owner: str = "com_test", limit: str = "100.00", **changes: Any
+) -> pb.SetCreditAccountRequest:
+    fields: dict[str, Any] = {
+        "owner": owner,
+        "request_id": request_id(),
+        "credit_limit": money(limit),
+        "terms_days": 30,
+        "buyers": ["cus_test"],
+    }
+    return pb.SetCreditAccountRequest(**fields | changes)
+
+
+def receipt(
+    owner: str = "com_test", amount: str = "10.00", **changes: Any
+) -> pb.RecordAccountReceiptRequest:
+    fields: dict[str, Any] = {"owner": owner, "request_id": request_id(), "amount": money(amount)}
+    return pb.RecordAccountReceiptRequest(**fields | changes)
+
+
+def consent(at: datetime, **changes: Any) -> payment_pb2.Consent:
+    fields: dict[str, Any] = {
+        "given_by": "cus_test",
+        "give_time": stamp(at),
+        "text_version": "refund-2026-03",
+    }
+    return payment_pb2.Consent(**fields | changes)
+
+
+def line(
+    reference: str = "", amount: str = "42.00", fee: str = "", **changes: Any
+) -> report_pb2.ReportLine:
+    """A capture when it has a reference; its day is the first of the year."""
+    fields: dict[str, Any] = {
+        "line": f"line-{next(_numbers)}",
+        "kind": report_pb2.ReportLine.KIND_CAPTURE,
+        "provider_reference": reference,
+        "amount": money(amount),
+        "book_time": stamp(datetime(2026, 1, 1, tzinfo=UTC)),
+    }
+    if fee:
+        fields["fee"] = money(fee)
+    return report_pb2.ReportLine(**fields | changes)
+
+
+def provider_report(
+    around: datetime, *lines: report_pb2.ReportLine, **changes: Any
+) -> pb.ImportProviderReportRequest:
+    """A report of the sandbox over the hour before and the hour after a moment."""
+    fields: dict[str, Any] = {
+        "provider": "sandbox",
+        "report": "rep_1",
+        "request_id": request_id(),
+        "start_time": stamp(around - timedelta(hours=1)),
+        "end_time": stamp(around + timedelta(hours=1)),
+        "lines": lines,
+    }
+    return pb.ImportProviderReportRequest(**fields | changes)
+
+
+def stamp(time: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message

@@ -31,6 +31,7 @@ class Surroundings:
     keys: ServiceKeys
     journal: Path
     webhook_secret: str
+    gift_card_secret: str
     administrator: Administrator
 
     def of(self, service: Service) -> dict[str, str]:
@@ -50,6 +51,7 @@ class Surroundings:
         if service.name == "payments":
             environment["PSP_URL"] = self.provider_url
             environment["PSP_WEBHOOK_SECRET"] = self.webhook_secret
+            environment["GIFT_CARD_SECRET"] = self.gift_card_secret
         if service.name == "customers":
             environment["BOOTSTRAP_STAFF_EMAIL"] = self.administrator.email
             environment["BOOTSTRAP_STAFF_PASSWORD"] = self.administrator.password

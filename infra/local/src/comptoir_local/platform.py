@@ -215,6 +215,7 @@ class Platform:
             keys=self._keys,
             journal=self._workspace.journal,
             webhook_secret=self._workspace.secret("psp-webhook"),
+            gift_card_secret=self._workspace.secret("gift-cards"),
             administrator=Administrator(ADMINISTRATOR, self._workspace.secret("administrator")),
         )
 

@@ -158,11 +158,17 @@ class TestWhatRuns:
         told = {name: running.told(name) for name in NAMES}
         who = {
             secret: {name for name, environment in told.items() if secret in environment}
-            for secret in ("PSP_WEBHOOK_SECRET", "BOOTSTRAP_STAFF_PASSWORD", "DATABASE_URL")
+            for secret in (
+                "PSP_WEBHOOK_SECRET",
+                "GIFT_CARD_SECRET",
+                "BOOTSTRAP_STAFF_PASSWORD",
+                "DATABASE_URL",
+            )
         }
 
         assert who == {
             "PSP_WEBHOOK_SECRET": {"payments"},
+            "GIFT_CARD_SECRET": {"payments"},
             "BOOTSTRAP_STAFF_PASSWORD": {"customers"},
             "DATABASE_URL": NAMES - {"gateway"},
         }

@@ -25,6 +25,7 @@ class TestSurroundings:
             keys=ServiceKeys(tmp_path),
             journal=tmp_path / "journal",
             webhook_secret="shared",
+            gift_card_secret="hidden",
             administrator=Administrator("admin@comptoir.example", "secret"),
         )
 

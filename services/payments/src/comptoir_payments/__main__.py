@@ -28,9 +28,10 @@ def assemble(runtime: Runtime, settings: PaymentsSettings, *configured: Provider
     providers: Providers = {each.name: each for each in configured}
     poll = timedelta(milliseconds=settings.resolver_poll_milliseconds)
     resolver = Resolver(runtime.database.background, providers, poll)
+    service = PaymentsService(providers, resolver.wake, settings.gift_card_secret)
     descriptor = payments_service_pb2.DESCRIPTOR.services_by_name["PaymentsService"]
     return Parts(
-        bindings=[Binding(descriptor, PaymentsService(providers, resolver.wake))],
+        bindings=[Binding(descriptor, service)],
         subscriptions=[CUSTOMERS],
         background=[resolver.run],
     )

@@ -3,15 +3,35 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from comptoir.payments.v1 import payment_pb2
+from comptoir.payments.v1 import payment_pb2, purse_pb2, report_pb2
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir.type.v1.money_pb2 import Money
-from comptoir_payments.domain.instructions import Authorisation, Taking
+from comptoir_payments.domain.instructions import (
+    Authorisation,
+    Consent,
+    Issue,
+    Refunding,
+    Taking,
+    Terms,
+)
 from comptoir_payments.domain.ledger import Balance
 from comptoir_payments.domain.methods import Method
+from comptoir_payments.domain.purses import Purse
+from comptoir_payments.domain.statements import (
+    Difference,
+    Discrepancy,
+    Imported,
+    Line,
+    LineKind,
+    Statement,
+)
 from comptoir_payments.events import timestamp
 from comptoir_runtime.errors import InvalidFields, Violation
-from comptoir_runtime.money import from_minor, to_minor
+from comptoir_runtime.money import exponent, from_minor, to_minor
+
+DEFAULT_CURRENCY = "EUR"
+_LINE_KINDS = {report_pb2.ReportLine.Kind.Value(f"KIND_{each.name}"): each for each in LineKind}
+_DIFFERENCES = {each: report_pb2.Discrepancy.Kind.Value(f"KIND_{each.name}") for each in Difference}
 
 
 def authorisation(request: pb.AuthorisePaymentRequest) -> Authorisation:
@@ -47,14 +67,56 @@ def optional_amount(
     return above_zero(request.amount), request.amount.currency
 
 
+def refunding(request: pb.RefundPaymentRequest) -> Refunding:
+    given = request.consent if request.HasField("consent") else None
+    consent = given and Consent(given.given_by, given.give_time.ToDatetime(UTC), given.text_version)
+    return Refunding(request.reason, request.means, consent)
+
+
+def issue(request: pb.IssueGiftCardRequest) -> Issue:
+    expires = request.expire_time.ToDatetime(UTC) if request.HasField("expire_time") else None
+    amount = above_zero(request.amount)
+    return Issue(amount, request.amount.currency, expires, request.order)
+
+
+def terms(request: pb.SetCreditAccountRequest) -> Terms:
+    limit = to_minor(request.credit_limit)
+    if limit < 0:
+        raise _invalid("credit_limit", "must not be below zero")
+    return Terms(
+        request.owner,
+        request.credit_limit.currency,
+        limit,
+        request.terms_days,
+        tuple(request.buyers),
+    )
+
+
+def amount_to_pay(request: pb.ListPaymentMethodsRequest) -> int | None:
+    """Minor units; None when absent."""
+    if not request.HasField("amount"):
+        return None
+    if request.amount.currency != (request.currency or DEFAULT_CURRENCY):
+        raise _invalid("amount", "must be in the currency asked about")
+    return above_zero(request.amount)
+
+
 def above_zero(amount: Money) -> int:
     """Minor units; raises `InvalidFields` unless there are any."""
     minor = to_minor(amount)
     if minor <= 0:
-        raise InvalidFields(
-            "the amount is not above zero", violations=[Violation("amount", "must be above zero")]
-        )
+        raise _invalid("amount", "must be above zero")
     return minor
+
+
+def known_currency(code: str) -> str:
+    """The default when empty; raises `InvalidFields` for what is no currency."""
+    exponent(code or DEFAULT_CURRENCY)
+    return code or DEFAULT_CURRENCY
+
+
+def _invalid(field: str, description: str) -> InvalidFields:
+    return InvalidFields(f"{field} {description}", violations=[Violation(field, description)])
 
 
 def payment_methods(methods: Iterable[Method], locale: str) -> pb.ListPaymentMethodsResponse:
@@ -67,6 +129,87 @@ def payment_methods(methods: Iterable[Method], locale: str) -> pb.ListPaymentMet
             )
             for each in methods
         ]
+    )
+
+
+def store_credit(credit: Purse) -> purse_pb2.StoreCredit:
+    return purse_pb2.StoreCredit(
+        id=credit.id,
+        customer=credit.owner,
+        balance=from_minor(credit.balance, credit.currency),
+        available_amount=from_minor(credit.available, credit.currency),
+    )
+
+
+def credit_account(account: Purse) -> purse_pb2.CreditAccount:
+    return purse_pb2.CreditAccount(
+        id=account.id,
+        owner=account.owner,
+        buyers=account.buyers,
+        credit_limit=from_minor(account.credit_limit, account.currency),
+        outstanding_amount=from_minor(-account.balance, account.currency),
+        available_amount=from_minor(account.available, account.currency),
+        terms_days=account.terms_days,
+    )
+
+
+def provider_report(request: pb.ImportProviderReportRequest) -> tuple[Statement, list[Line]]:
+    """Raises `InvalidFields` naming the line."""
+    starts, ends = request.start_time.ToDatetime(UTC), request.end_time.ToDatetime(UTC)
+    if ends <= starts:
+        raise _invalid("end_time", "must be after start_time")
+    if len({each.line for each in request.lines}) < len(request.lines):
+        raise _invalid("lines", "must not name a line twice")
+    statement = Statement(request.provider, request.report, starts, ends)
+    return statement, [_line(number, each) for number, each in enumerate(request.lines)]
+
+
+def _line(number: int, line: report_pb2.ReportLine) -> Line:
+    kind = _LINE_KINDS[line.kind]
+    moves = kind in (LineKind.CAPTURE, LineKind.REFUND)
+    if moves != bool(line.provider_reference):
+        raise _invalid(
+            f"lines[{number}].provider_reference",
+            "names the operation of a capture or refund, and is empty for others",
+        )
+    if line.HasField("fee") and line.fee.currency != line.amount.currency:
+        raise _invalid(f"lines[{number}].fee", "must be in the currency of the amount")
+    amount, fee = to_minor(line.amount), to_minor(line.fee) if line.HasField("fee") else 0
+    if moves and amount <= 0:
+        raise _invalid(f"lines[{number}].amount", "must be above zero")
+    if not moves and fee:
+        raise _invalid(f"lines[{number}].fee", "belongs to a capture or refund")
+    return Line(
+        line=line.line,
+        kind=kind,
+        reference=line.provider_reference,
+        currency=line.amount.currency,
+        amount=amount,
+        fee=fee,
+        booked_at=line.book_time.ToDatetime(UTC),
+    )
+
+
+def imported(counts: Imported) -> pb.ImportProviderReportResponse:
+    return pb.ImportProviderReportResponse(
+        new_count=counts.new, matched_count=counts.matched, booked_count=counts.booked
+    )
+
+
+def discrepancies(found: Iterable[Discrepancy], token: str) -> pb.ListDiscrepanciesResponse:
+    return pb.ListDiscrepanciesResponse(
+        discrepancies=[
+            report_pb2.Discrepancy(
+                kind=_DIFFERENCES[each.kind],
+                line=each.line,
+                operation=each.operation,
+                payment=each.payment,
+                reported_amount=None if each.reported is None else from_minor(*each.reported),
+                booked_amount=None if each.booked is None else from_minor(*each.booked),
+            )
+            for each in found
+        ],
+        next_page_token=token,
     )
 
 

@@ -5,6 +5,7 @@ from comptoir_runtime.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    ResourceExhausted,
     Unavailable,
 )
 
@@ -41,6 +42,10 @@ class PaymentNotCapturable(FailedPrecondition):
     """The payment's state, or its provider, does not allow to take money."""
 
 
+class AuthorisationExpired(FailedPrecondition):
+    """What was promised was not taken in time: the customer has to pay again."""
+
+
 class CaptureExceedsAuthorisation(FailedPrecondition):
     """More than is authorised and not yet taken; `amount_left` tells how much is."""
 
@@ -51,6 +56,10 @@ class PaymentAlreadyCaptured(FailedPrecondition):
 
 class RefundExceedsCapture(FailedPrecondition):
     """More than was taken and not yet given back; `amount_left` tells how much is."""
+
+
+class ConsentRequired(FailedPrecondition):
+    """Money goes back by another means only when the customer has agreed to it."""
 
 
 class RefundRefused(FailedPrecondition):
@@ -75,3 +84,27 @@ class WebhookSignatureInvalid(InvalidArgument):
 
 class WebhookMalformed(InvalidArgument):
     """The notice is signed, but not one of the provider's."""
+
+
+class GiftCardsNotConfigured(FailedPrecondition):
+    """No cards are issued without the secret that their codes are derived from."""
+
+
+class GiftCardNotFound(NotFound):
+    """No gift card has this code."""
+
+
+class TooManyAttempts(ResourceExhausted):
+    """Too many wrong codes of gift cards; the caller has to wait."""
+
+
+class CreditAccountNotFound(NotFound):
+    """Nobody of this name buys on account in this currency."""
+
+
+class ReportPeriodDiffers(FailedPrecondition):
+    """The report was begun for another time than it is said to cover now."""
+
+
+class ReportLineChanged(FailedPrecondition):
+    """A line that was imported before says something else now; nothing was taken in."""

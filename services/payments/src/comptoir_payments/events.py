@@ -6,12 +6,15 @@ from typing import TypeAlias
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from comptoir.payments.v1 import events_pb2, payment_pb2
+from comptoir.payments.v1 import events_pb2, payment_pb2, purse_pb2
+from comptoir_payments.domain.instructions import Consent
 from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress, State
+from comptoir_payments.domain.purses import Purse
 from comptoir_payments.domain.settlements import Occasion
 from comptoir_runtime.money import from_minor
 
 PaymentMessage: TypeAlias = payment_pb2.Payment
+GiftCardMessage: TypeAlias = purse_pb2.GiftCard
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = {each: payment_pb2.Payment.State.Value(f"STATE_{each.name}") for each in State}
@@ -42,6 +45,8 @@ def payment_message(payment: Payment) -> PaymentMessage:
         create_time=timestamp(payment.created_at),
         update_time=timestamp(payment.updated_at),
         operations=[_operation_message(each, currency) for each in payment.operations],
+        due_time=None if payment.due_at is None else timestamp(payment.due_at),
+        lapsed=payment.lapsed,
     )
 
 
@@ -73,6 +78,38 @@ def about(occasion: Occasion, payment: PaymentMessage, operation: Operation) -> 
     )
 
 
+def gift_card_message(card: Purse) -> GiftCardMessage:
+    """A gift card as callers and subscribers see it: never its code."""
+    return purse_pb2.GiftCard(
+        id=card.id,
+        display=card.display,
+        balance=from_minor(card.balance, card.currency),
+        available_amount=from_minor(card.available, card.currency),
+        expire_time=None if card.expires_at is None else timestamp(card.expires_at),
+        create_time=timestamp(card.created_at),
+    )
+
+
+def stored_gift_card(body: bytes) -> GiftCardMessage:
+    """A gift card as it was answered the first time."""
+    return purse_pb2.GiftCard.FromString(body)
+
+
+def gift_card_issued(card: GiftCardMessage) -> Message:
+    return events_pb2.GiftCardIssued(gift_card_id=card.id, gift_card=card)
+
+
+def gift_card_spent(card: Purse, payment: Payment, amount: int) -> Message:
+    """`card` as it is afterwards."""
+    return events_pb2.GiftCardSpent(
+        gift_card_id=card.id,
+        gift_card=gift_card_message(card),
+        amount=from_minor(amount, card.currency),
+        payment_id=payment.id,
+        order=payment.order,
+    )
+
+
 def timestamp(time: datetime) -> Timestamp:
     """Whole microseconds; a tenth of the cost of `Timestamp.FromDatetime`."""
     since = time - _EPOCH
@@ -90,4 +127,13 @@ def _operation_message(operation: Operation, currency: str) -> payment_pb2.Opera
         provider_reference=operation.provider_reference,
         failure_code=operation.failure_code,
         create_time=timestamp(operation.created_at),
+        reason=operation.reason,
+        means=operation.means,
+        consent=None if operation.consent is None else _consent_message(operation.consent),
+    )
+
+
+def _consent_message(consent: Consent) -> payment_pb2.Consent:
+    return payment_pb2.Consent(
+        given_by=consent.by, give_time=timestamp(consent.at), text_version=consent.text
     )

@@ -4,16 +4,17 @@ from collections.abc import Callable
 
 from google.protobuf.message import Message
 
-from comptoir.payments.v1 import payment_pb2
+from comptoir.payments.v1 import payment_pb2, purse_pb2
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir_payments import convert
 from comptoir_payments.errors import ProviderNotFound
-from comptoir_payments.events import payment_message
-from comptoir_payments.operations import reading
+from comptoir_payments.events import gift_card_message, payment_message
+from comptoir_payments.operations import purses, reading
 from comptoir_payments.operations.authorisations import authorise_payment
 from comptoir_payments.operations.confirmations import confirm_payment
 from comptoir_payments.operations.movements import capture_payment, refund_payment, void_payment
 from comptoir_payments.operations.notices import take_notice
+from comptoir_payments.operations.statements import import_report, list_discrepancies
 from comptoir_payments.operations.till import record_till_payment
 from comptoir_payments.providers.contract import Providers
 from comptoir_runtime import idempotency, paging
@@ -22,20 +23,29 @@ from comptoir_runtime.rpc import Call, process, query, step
 
 
 def _key(procedure: str, request: Message, call: Call) -> RequestKey:
-    caller = "" if call.principal is None else call.principal.subject
-    return idempotency.key_of(procedure, caller, request)
+    return idempotency.key_of(procedure, _caller(call), request)
+
+
+def _caller(call: Call) -> str:
+    return "" if call.principal is None else call.principal.subject
 
 
 class PaymentsService:
-    def __init__(self, providers: Providers, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, providers: Providers, wake: Callable[[], None], gift_card_secret: str
+    ) -> None:
         self._providers = providers
         self._wake = wake
+        self._gift_card_secret = gift_card_secret
 
     @process
     async def ListPaymentMethods(
         self, request: pb.ListPaymentMethodsRequest, call: Call
     ) -> pb.ListPaymentMethodsResponse:
-        methods = reading.list_payment_methods(request.channel, request.country, request.currency)
+        amount = convert.amount_to_pay(request)
+        methods = reading.list_payment_methods(
+            request.channel, request.country, request.currency, amount
+        )
         return convert.payment_methods(methods, call.locale)
 
     @process
@@ -75,9 +85,9 @@ class PaymentsService:
         self, request: pb.RefundPaymentRequest, call: Call
     ) -> payment_pb2.Payment:
         key = _key("RefundPayment", request, call)
-        amount = convert.optional_amount(request)
+        amount, refunding = convert.optional_amount(request), convert.refunding(request)
         return await refund_payment(
-            call.transactions, self._providers, request.payment, amount, request.reason, key
+            call.transactions, self._providers, request.payment, amount, refunding, key
         )
 
     @process
@@ -116,6 +126,93 @@ class PaymentsService:
             raise ProviderNotFound("no such provider")
         notice = provider.parse(request.body, request.headers, call.clock.now())
         return pb.HandleWebhookResponse(new=await take_notice(call.session, notice, self._wake))
+
+    @process
+    async def IssueGiftCard(
+        self, request: pb.IssueGiftCardRequest, call: Call
+    ) -> pb.IssueGiftCardResponse:
+        key = _key("IssueGiftCard", request, call)
+        card, code = await purses.issue_gift_card(
+            call.transactions, self._gift_card_secret, convert.issue(request), key
+        )
+        return pb.IssueGiftCardResponse(gift_card=card, code=code)
+
+    @process
+    async def GetGiftCardBalance(
+        self, request: pb.GetGiftCardBalanceRequest, call: Call
+    ) -> purse_pb2.GiftCard:
+        found = await purses.gift_card_balance(call.transactions, request.code, _caller(call))
+        return gift_card_message(found)
+
+    @step
+    async def GrantStoreCredit(
+        self, request: pb.GrantStoreCreditRequest, call: Call
+    ) -> purse_pb2.StoreCredit:
+        amount = convert.above_zero(request.amount)
+        return convert.store_credit(
+            await purses.grant_store_credit(
+                call.session, request.customer, amount, request.amount.currency
+            )
+        )
+
+    @query
+    async def GetStoreCredit(
+        self, request: pb.GetStoreCreditRequest, call: Call
+    ) -> purse_pb2.StoreCredit:
+        currency = convert.known_currency(request.currency)
+        return convert.store_credit(
+            await purses.store_credit_of(call.session, request.customer, currency, call.principal)
+        )
+
+    @step
+    async def SetCreditAccount(
+        self, request: pb.SetCreditAccountRequest, call: Call
+    ) -> purse_pb2.CreditAccount:
+        terms = convert.terms(request)
+        return convert.credit_account(await purses.set_credit_account(call.session, terms))
+
+    @query
+    async def GetCreditAccount(
+        self, request: pb.GetCreditAccountRequest, call: Call
+    ) -> purse_pb2.CreditAccount:
+        currency = convert.known_currency(request.currency)
+        return convert.credit_account(
+            await purses.credit_account(call.session, request.owner, currency, call.principal)
+        )
+
+    @step
+    async def RecordAccountReceipt(
+        self, request: pb.RecordAccountReceiptRequest, call: Call
+    ) -> purse_pb2.CreditAccount:
+        amount = convert.above_zero(request.amount)
+        return convert.credit_account(
+            await purses.record_account_receipt(
+                call.session, request.owner, amount, request.amount.currency
+            )
+        )
+
+    @step
+    async def ImportProviderReport(
+        self, request: pb.ImportProviderReportRequest, call: Call
+    ) -> pb.ImportProviderReportResponse:
+        report, lines = convert.provider_report(request)
+        if report.provider not in self._providers:
+            raise ProviderNotFound("no such provider")
+        return convert.imported(await import_report(call.session, report, lines))
+
+    @query
+    async def ListDiscrepancies(
+        self, request: pb.ListDiscrepanciesRequest, call: Call
+    ) -> pb.ListDiscrepanciesResponse:
+        page = paging.parse(request)
+        after = str(page.after[0]) if page.after else ""
+        found = await list_discrepancies(
+            call.session, request.provider, request.report, after, page.size + 1
+        )
+        shown = found[: page.size]
+        more = len(found) > len(shown)
+        token = paging.token([shown[-1].key], request) if more else ""
+        return convert.discrepancies(shown, token)
 
     @query
     async def GetTrialBalance(

@@ -15,5 +15,7 @@ class PaymentsSettings(Settings):
     """Secrets that notices may be signed with: one, or the new and the old while it changes."""
     psp_timeout_seconds: float = 8.0
     """How long the provider may take; then the outcome is unknown and found out later."""
+    gift_card_secret: str = field(default="", repr=False)
+    """What codes of gift cards are derived from; without it none are issued."""
     resolver_poll_milliseconds: int = 1000
     """How often to look for operations whose outcome is due to be asked for."""

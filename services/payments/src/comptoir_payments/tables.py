@@ -4,17 +4,20 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
     SmallInteger,
     Text,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -29,6 +32,10 @@ __all__ = [
     "Operation",
     "Payment",
     "ProviderNotice",
+    "ProviderReport",
+    "ProviderReportLine",
+    "Purse",
+    "PurseAttempt",
     "runtime_tables",
 ]
 
@@ -67,6 +74,11 @@ class Payment(SQLModel, table=True):
             unique=True,
             postgresql_where=text("provider_reference <> ''"),
         ),
+        Index(
+            "ix_payment_lapsing",
+            "expires_at",
+            postgresql_where=text("state IN ('authorised', 'partially_captured')"),
+        ),
     )
 
     id: str = Field(sa_column=_text(primary_key=True))
@@ -93,6 +105,9 @@ class Payment(SQLModel, table=True):
     created_at: datetime = Field(sa_column=timestamp())
     updated_at: datetime = Field(sa_column=timestamp())
     version: int = Field(sa_column=Column(Integer, nullable=False))
+    purse_id: str | None = Field(sa_column=Column(Text, ForeignKey("purse.id"), nullable=True))
+    due_at: datetime | None = Field(sa_column=timestamp(nullable=True))
+    lapsed: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class Operation(SQLModel, table=True):
@@ -105,6 +120,11 @@ class Operation(SQLModel, table=True):
         CheckConstraint(
             "(state IN ('pending', 'unknown')) = (next_attempt_at IS NOT NULL)",
             name="open_is_due",
+        ),
+        CheckConstraint(
+            "means = '' OR (kind = 'refund' AND purse_id IS NOT NULL AND consent_by IS NOT NULL"
+            " AND consent_at IS NOT NULL AND consent_text IS NOT NULL)",
+            name="other_means_has_consent",
         ),
         Index("uq_operation_request", "scope", "caller", "request_id", unique=True),
         Index("ix_operation_payment_id", "payment_id", "id"),
@@ -125,6 +145,11 @@ class Operation(SQLModel, table=True):
             "next_attempt_at",
             postgresql_where=text("next_attempt_at IS NOT NULL"),
         ),
+        Index(
+            "ix_operation_provider_reference",
+            "provider_reference",
+            postgresql_where=text("provider_reference <> ''"),
+        ),
     )
 
     id: str = Field(sa_column=_text(primary_key=True))
@@ -144,6 +169,13 @@ class Operation(SQLModel, table=True):
     next_attempt_at: datetime | None = Field(sa_column=timestamp(nullable=True))
     created_at: datetime = Field(sa_column=timestamp())
     answer: bytes | None = Field(sa_column=Column(LargeBinary))
+    amount_left: int | None = Field(sa_column=Column(BigInteger))
+    reason: str = Field(sa_column=_text(server_default=""))
+    means: str = Field(sa_column=_text(server_default=""))
+    purse_id: str | None = Field(sa_column=Column(Text, ForeignKey("purse.id"), nullable=True))
+    consent_by: str | None = Field(sa_column=Column(Text))
+    consent_at: datetime | None = Field(sa_column=timestamp(nullable=True))
+    consent_text: str | None = Field(sa_column=Column(Text))
 
 
 class ProviderNotice(SQLModel, table=True):
@@ -185,11 +217,16 @@ class LedgerTransfer(SQLModel, table=True):
     """Money that moved; never changed."""
 
     __tablename__ = "ledger_transfer"
-
-    operation_id: str = Field(
-        sa_column=Column(Text, ForeignKey("operation.id"), primary_key=True, nullable=False)
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint(
+            "(payment_id IS NULL) = (kind NOT IN ('capture', 'refund'))",
+            name="movements_have_payments",
+        ),
     )
-    payment_id: str = Field(sa_column=Column(Text, ForeignKey("payment.id"), nullable=False))
+
+    # Of what belongs to no operation, an id of its own.
+    operation_id: str = Field(sa_column=_text(primary_key=True))
+    payment_id: str | None = Field(sa_column=Column(Text, ForeignKey("payment.id"), nullable=True))
     kind: str = Field(sa_column=_text())
     posted_at: datetime = Field(sa_column=timestamp())
 
@@ -204,6 +241,12 @@ class LedgerEntry(SQLModel, table=True):
             ["account", "currency"], ["ledger_account.code", "ledger_account.currency"]
         ),
         Index("ix_ledger_entry_currency_posted_at", "currency", "posted_at"),
+        Index(
+            "ix_ledger_entry_holder",
+            "holder",
+            "posted_at",
+            postgresql_where=text("holder <> ''"),
+        ),
     )
 
     operation_id: str = Field(
@@ -216,3 +259,103 @@ class LedgerEntry(SQLModel, table=True):
     currency: str = Field(sa_column=_text())
     amount: int = Field(sa_column=_amount())
     posted_at: datetime = Field(sa_column=timestamp())
+    holder: str = Field(sa_column=_text(server_default=""))
+
+
+class Purse(SQLModel, table=True):
+    """A balance of ours that pays; the database keeps `balance` equal to its entries."""
+
+    __tablename__ = "purse"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("held >= 0 AND credit_limit >= 0", name="not_negative"),
+        CheckConstraint("kind = 'on_account' OR balance >= held", name="held_is_there"),
+        CheckConstraint("(kind = 'gift_card') = (code_hash IS NOT NULL)", name="card_has_code"),
+        Index(
+            "uq_purse_code_hash",
+            "code_hash",
+            unique=True,
+            postgresql_where=text("code_hash IS NOT NULL"),
+        ),
+        Index(
+            "uq_purse_owner",
+            "owner",
+            "kind",
+            "currency",
+            unique=True,
+            postgresql_where=text("kind <> 'gift_card'"),
+        ),
+    )
+
+    id: str = Field(sa_column=_text(primary_key=True))
+    kind: str = Field(sa_column=_text())
+    owner: str = Field(sa_column=_text())
+    buyers: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    currency: str = Field(sa_column=_text())
+    code_hash: bytes | None = Field(sa_column=Column(LargeBinary))
+    display: str = Field(sa_column=_text())
+    balance: int = Field(sa_column=_amount())
+    held: int = Field(sa_column=_amount())
+    credit_limit: int = Field(sa_column=_amount())
+    terms_days: int = Field(sa_column=Column(Integer, nullable=False))
+    expires_at: datetime | None = Field(sa_column=timestamp(nullable=True))
+    created_at: datetime = Field(sa_column=timestamp())
+    updated_at: datetime = Field(sa_column=timestamp())
+
+
+class PurseAttempt(SQLModel, table=True):
+    """How many wrong codes a caller has tried since when."""
+
+    __tablename__ = "purse_attempt"
+
+    caller: str = Field(sa_column=_text(primary_key=True))
+    since: datetime = Field(sa_column=timestamp())
+    count: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class ProviderReport(SQLModel, table=True):
+    """A settlement report: what a provider says it has moved in a time."""
+
+    __tablename__ = "provider_report"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("starts_at < ends_at", name="starts_before_it_ends"),
+    )
+
+    provider: str = Field(sa_column=_text(primary_key=True))
+    id: str = Field(sa_column=_text(primary_key=True))
+    starts_at: datetime = Field(sa_column=timestamp())
+    ends_at: datetime = Field(sa_column=timestamp())
+    imported_at: datetime = Field(sa_column=timestamp())
+
+
+class ProviderReportLine(SQLModel, table=True):
+    """A line of a report as it came, with what it was matched to and what was booked for it."""
+
+    __tablename__ = "provider_report_line"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        ForeignKeyConstraint(
+            ["provider", "report_id"], ["provider_report.provider", "provider_report.id"]
+        ),
+        Index(
+            "ix_provider_report_line_operation_id",
+            "operation_id",
+            postgresql_where=text("operation_id IS NOT NULL"),
+        ),
+    )
+
+    provider: str = Field(sa_column=_text(primary_key=True))
+    report_id: str = Field(sa_column=_text(primary_key=True))
+    line: str = Field(sa_column=_text(primary_key=True))
+    kind: str = Field(sa_column=_text())
+    provider_reference: str = Field(sa_column=_text())
+    currency: str = Field(sa_column=_text())
+    amount: int = Field(sa_column=_amount())
+    fee: int = Field(sa_column=_amount())
+    booked_at: datetime = Field(sa_column=timestamp())
+    number: int = Field(sa_column=Column(BigInteger, Identity(always=True), nullable=False))
+    """In the order they came: the first line about an operation counts."""
+    operation_id: str | None = Field(
+        sa_column=Column(Text, ForeignKey("operation.id"), nullable=True)
+    )
+    transfer_id: str | None = Field(
+        sa_column=Column(Text, ForeignKey("ledger_transfer.operation_id"), nullable=True)
+    )

@@ -43,6 +43,7 @@ def service_under_test(psp_url: str, _no_scripts_left: None) -> ServiceUnderTest
             "PSP_URL": psp_url,
             "PSP_WEBHOOK_SECRET": f"{SECRET},whsec_previous",
             "PSP_TIMEOUT_SECONDS": "0.4",
+            "GIFT_CARD_SECRET": "secret of the tests",
             "RESOLVER_POLL_MILLISECONDS": "20",
         },
     )

@@ -1,7 +1,7 @@
 """The ledger: what the database itself refuses, and what the trial balance tells."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 import asyncpg
 import pytest
@@ -20,12 +20,6 @@ from services.payments.tests.integration.calls import (
     reason_of,
     refund,
 )
-
-
-def stamp(time: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
 
 
 async def post(session: Session, entries: Sequence[tuple[str, int]]) -> None:
@@ -146,7 +140,7 @@ class TestTrialBalance:
         await refund(harness, payment.id, "10.00")
 
         def at(seconds: int) -> Timestamp:
-            return stamp(start + timedelta(seconds=seconds))
+            return factories.stamp(start + timedelta(seconds=seconds))
 
         assert await balances(harness, as_of_time=at(59)) == {}
         assert await balances(harness, as_of_time=at(60)) == {
@@ -204,10 +198,11 @@ class TestReading:
     @pytest.mark.parametrize(
         ("channel", "codes"),
         [
-            ("", ["card"]),
-            ("web", ["card"]),
-            ("mobile", ["card"]),
-            ("store", ["card", "cash", "terminal"]),
+            ("", ["card", "gift_card", "store_credit"]),
+            ("web", ["card", "gift_card", "store_credit"]),
+            ("mobile", ["card", "gift_card", "store_credit"]),
+            ("store", ["card", "gift_card", "store_credit", "cash", "terminal"]),
+            ("b2b", ["card", "on_account"]),
             ("elsewhere", []),
         ],
     )

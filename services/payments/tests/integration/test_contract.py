@@ -76,6 +76,35 @@ async def webhook(harness: ServiceHarness) -> pb.HandleWebhookRequest:
     return signed(notice_about(payment), harness.clock.now())
 
 
+async def known_card(harness: ServiceHarness) -> pb.GetGiftCardBalanceRequest:
+    issued = await harness.call("IssueGiftCard", factories.gift_card(), orders(harness.tokens))
+    return pb.GetGiftCardBalanceRequest(code=issued.code)
+
+
+async def known_account(harness: ServiceHarness) -> str:
+    account = await harness.call("SetCreditAccount", factories.account(), orders(harness.tokens))
+    return str(account.owner)
+
+
+async def get_account(harness: ServiceHarness) -> pb.GetCreditAccountRequest:
+    return pb.GetCreditAccountRequest(owner=await known_account(harness))
+
+
+async def receive(harness: ServiceHarness) -> pb.RecordAccountReceiptRequest:
+    return factories.receipt(await known_account(harness))
+
+
+async def discrepancies(harness: ServiceHarness) -> pb.ListDiscrepanciesRequest:
+    lines = [factories.line(f"unknown-{number}") for number in range(3)]
+    request = factories.provider_report(harness.clock.now(), *lines)
+    await harness.call("ImportProviderReport", request, harness.tokens.staff("ledger.write"))
+    return pb.ListDiscrepanciesRequest(provider="sandbox", report=request.report)
+
+
+def report(harness: ServiceHarness) -> pb.ImportProviderReportRequest:
+    return factories.provider_report(harness.clock.now(), factories.line("unknown"))
+
+
 EXAMPLES: Examples = {
     "ListPaymentMethods": Example(lambda _: pb.ListPaymentMethodsRequest()),
     "AuthorisePayment": Example(lambda _: factories.authorise(), token=orders),
@@ -87,6 +116,26 @@ EXAMPLES: Examples = {
     "GetPayment": Example(get, token=lambda tokens: tokens.customer("cus_test")),
     "ListPayments": Example(list_of_three, token=lambda tokens: tokens.staff("payments.read")),
     "HandleWebhook": Example(webhook),
+    "IssueGiftCard": Example(
+        lambda _: factories.gift_card(), token=lambda tokens: tokens.staff("payments.write")
+    ),
+    "GetGiftCardBalance": Example(
+        known_card, token=lambda tokens: tokens.visitor("vis_test"), names_owned_thing=False
+    ),
+    "GrantStoreCredit": Example(
+        lambda _: factories.credit(), token=lambda tokens: tokens.staff("payments.write")
+    ),
+    "GetStoreCredit": Example(
+        lambda _: pb.GetStoreCreditRequest(customer="cus_test"),
+        token=lambda tokens: tokens.customer("cus_test"),
+    ),
+    "SetCreditAccount": Example(
+        lambda _: factories.account(), token=lambda tokens: tokens.staff("payments.write")
+    ),
+    "GetCreditAccount": Example(get_account, token=lambda tokens: tokens.customer("cus_test")),
+    "RecordAccountReceipt": Example(receive, token=lambda tokens: tokens.staff("payments.write")),
+    "ImportProviderReport": Example(report, token=lambda tokens: tokens.staff("ledger.write")),
+    "ListDiscrepancies": Example(discrepancies, token=lambda tokens: tokens.staff("ledger.read")),
     "GetTrialBalance": Example(
         lambda _: pb.GetTrialBalanceRequest(), token=lambda tokens: tokens.staff("ledger.read")
     ),

@@ -84,7 +84,7 @@ class TestCapture:
         payment = await authorise(harness)
         harness.clock.advance(8 * 24 * 3600)
         refused = await reason_of(harness, "CapturePayment", factories.capture(payment.id))
-        assert refused == "PAYMENT_NOT_CAPTURABLE"
+        assert refused == "AUTHORISATION_EXPIRED"
 
     async def test_m4_fifty_captures_of_the_full_amount_at_once_take_it_once(
         self, harness: ServiceHarness, psp: Psp

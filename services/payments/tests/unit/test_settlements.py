@@ -26,6 +26,7 @@ from comptoir_payments.domain.settlements import (
     settle,
 )
 from comptoir_payments.errors import (
+    AuthorisationExpired,
     CaptureExceedsAuthorisation,
     OperationInProgress,
     PaymentAlreadyCaptured,
@@ -191,7 +192,7 @@ class TestCapture:
     def test_a_promise_ends_at_its_second(self) -> None:
         payment = authorised(expires_at=NOW)
         claim_capture(payment, 1, NOW - timedelta(seconds=1))
-        with pytest.raises(PaymentNotCapturable):
+        with pytest.raises(AuthorisationExpired):
             claim_capture(payment, 1, NOW)
 
     def test_nothing_is_taken_while_it_is_being_given_up(self) -> None:

@@ -1,6 +1,7 @@
 """What callers ask for; amounts are minor units, above zero."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,45 @@ class Taking:
     reference: str
     """The till's own, such as the number of the terminal's receipt."""
     location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """That a customer agreed to be paid back by another means."""
+
+    by: str
+    at: datetime
+    text: str
+    """Version of the text they agreed to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refunding:
+    """Why money is given back, and whereto."""
+
+    reason: str = ""
+    means: str = ""
+    """Another means than the one the money came from; empty for the same."""
+    consent: Consent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A gift card to be issued."""
+
+    amount: int
+    currency: str
+    expires_at: datetime | None
+    order: str
+    """The order it was sold in; empty when it is given away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms somebody buys on account."""
+
+    owner: str
+    currency: str
+    credit_limit: int
+    days: int
+    buyers: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The means of payment a merchant offers, and to whom."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,17 +16,20 @@ class Method:
     countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
     by_token: bool = True
-    """Whether it can be authorised with a provider's token; a till's tender is only recorded."""
+    """Whether it can be authorised; a till's tender is only recorded."""
+    most: Mapping[str, int] = field(default_factory=dict)
+    """The largest amount, by currency, in minor units; any amount in others."""
 
     def name(self, language: str) -> str:
         """The name in this language, French when there is none."""
         return self.names.get(language, self.names["fr"])
 
-    def is_offered(self, channel: str, country: str, currency: str) -> bool:
+    def is_offered(self, channel: str, country: str, currency: str, amount: int | None) -> bool:
         return (
             channel in self.channels
             and (not self.countries or country in self.countries)
             and (not self.currencies or currency in self.currencies)
+            and (amount is None or amount <= self.most.get(currency, amount))
         )
 
 
@@ -39,13 +42,33 @@ _EUROPE = _codes(
     "SI SK"
 )
 
+_SHOPS = frozenset({"web", "mobile", "store"})
+
 METHODS = (
     Method(
         code="card",
         provider="sandbox",
         names={"fr": "Carte bancaire", "en": "Bank card", "de": "Bankkarte"},
-        channels=frozenset({"web", "mobile", "store"}),
+        channels=_SHOPS | {"b2b"},
         countries=_EUROPE,
+    ),
+    Method(
+        code="gift_card",
+        provider="gift_card",
+        names={"fr": "Carte cadeau", "en": "Gift card", "de": "Geschenkkarte"},
+        channels=_SHOPS,
+    ),
+    Method(
+        code="store_credit",
+        provider="store_credit",
+        names={"fr": "Avoir", "en": "Store credit", "de": "Guthaben"},
+        channels=_SHOPS,
+    ),
+    Method(
+        code="on_account",
+        provider="on_account",
+        names={"fr": "En compte", "en": "On account", "de": "Auf Rechnung"},
+        channels=frozenset({"b2b"}),
     ),
     Method(
         code="cash",
@@ -54,6 +77,8 @@ METHODS = (
         channels=frozenset({"store"}),
         currencies=frozenset({"EUR"}),
         by_token=False,
+        # French law (code monétaire et financier, D112-3): no more in cash from a consumer.
+        most={"EUR": 1000_00},
     ),
     Method(
         code="terminal",
@@ -65,9 +90,11 @@ METHODS = (
 )
 
 
-def offered(channel: str, country: str, currency: str) -> tuple[Method, ...]:
-    """What a buyer is shown, in the merchant's order."""
-    return tuple(each for each in METHODS if each.is_offered(channel, country, currency))
+def offered(
+    channel: str, country: str, currency: str, amount: int | None = None
+) -> tuple[Method, ...]:
+    """What a buyer is shown, in the merchant's order; for any amount when it is None."""
+    return tuple(each for each in METHODS if each.is_offered(channel, country, currency, amount))
 
 
 def by_token(code: str, currency: str) -> Method | None:

@@ -6,12 +6,17 @@ from datetime import datetime
 from enum import StrEnum
 
 from comptoir_payments.domain import schedule
+from comptoir_payments.domain.instructions import Consent, Refunding
+from comptoir_payments.domain.purses import KINDS
 from comptoir_payments.errors import (
+    AuthorisationExpired,
     CaptureExceedsAuthorisation,
+    ConsentRequired,
     OperationInProgress,
     PaymentAlreadyCaptured,
     PaymentNotCapturable,
     RefundExceedsCapture,
+    RefundRefused,
 )
 from comptoir_runtime import money
 from comptoir_runtime.idempotency import RequestKey
@@ -44,6 +49,7 @@ assert MOVES.keys() == set(State), "every state says where it leads"
 
 UNDECIDED = frozenset({State.CREATED, State.UNKNOWN, State.REQUIRES_ACTION})
 ENDED = frozenset({State.VOIDED, State.FAILED})
+_CUSTOMER = "cus_"
 _PROMISED = frozenset({State.AUTHORISED, State.PARTIALLY_CAPTURED, State.CAPTURED})
 
 
@@ -96,6 +102,14 @@ class Operation:
     return_url: str = ""
     answer: bytes | None = None
     """What the caller was told of the success; told again, byte for byte."""
+    amount_left: int | None = None
+    """What a means that held too little could have paid."""
+    reason: str = ""
+    means: str = ""
+    """Where a refund went when it is not where the money came from."""
+    purse: str = ""
+    """The purse it went to then."""
+    consent: Consent | None = None
 
     @property
     def is_open(self) -> bool:
@@ -138,6 +152,12 @@ class Payment:
     decline_code: str = ""
     retryable: bool = False
     expires_at: datetime | None = None
+    purse: str = ""
+    """What pays, when it is a balance of ours."""
+    due_at: datetime | None = None
+    """By when a purchase on account has to be paid."""
+    lapsed: bool = False
+    """Whether the promise ended because nobody took it in time."""
     version: int = 1
     operations: tuple[Operation, ...] = ()
     """Oldest first."""
@@ -154,6 +174,25 @@ class Payment:
     @property
     def refundable(self) -> int:
         return self.captured - self.refunded - self.refunding
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is paid from a balance of ours: there is nobody to ask."""
+        return self.provider in KINDS
+
+    @property
+    def held(self) -> int:
+        """What is promised and was neither taken nor given up."""
+        return self.authorised - self.captured
+
+    @property
+    def refunded_elsewhere(self) -> int:
+        """The part of `refunded` that its provider knows nothing of."""
+        return sum(
+            each.amount
+            for each in self.operations
+            if each.means and each.progress is Progress.SUCCEEDED
+        )
 
     @property
     def is_waiting(self) -> bool:
@@ -210,10 +249,16 @@ def new_operation(
 def claim_capture(payment: Payment, amount: int | None, now: datetime) -> tuple[Payment, int]:
     """Lays claim to an amount to capture (all that is left when None).
 
-    Raises `PaymentNotCapturable` or `CaptureExceedsAuthorisation`.
+    Raises `AuthorisationExpired`, `PaymentNotCapturable` or `CaptureExceedsAuthorisation`.
     """
-    expired = payment.expires_at is not None and now >= payment.expires_at
-    if payment.voiding or expired or payment.state not in _PROMISED:
+    expires = payment.expires_at
+    expired = expires is not None and now >= expires
+    if payment.lapsed or (expired and payment.state in _PROMISED and payment.capturable):
+        raise AuthorisationExpired(
+            "what was promised was not taken in time; ask the customer to pay again",
+            metadata={"expire_time": "" if expires is None else expires.isoformat()},
+        )
+    if payment.voiding or payment.state not in _PROMISED:
         raise PaymentNotCapturable(
             "nothing can be taken from this payment",
             metadata={"state": State.VOIDED if payment.voiding else payment.state},
@@ -259,6 +304,23 @@ def claim_release(payment: Payment) -> tuple[Payment, int]:
     if payment.capturable == 0:
         raise PaymentAlreadyCaptured("all of the payment was taken; refund it instead")
     return replace(payment, voiding=True), payment.capturable
+
+
+def require_consent(refunding: Refunding, now: datetime) -> None:
+    """Raises `ConsentRequired` for another means that the customer has not agreed to."""
+    if refunding.means and (refunding.consent is None or refunding.consent.at > now):
+        raise ConsentRequired(
+            "money goes back by another means only when the customer has agreed to it",
+            metadata={"means": refunding.means},
+        )
+
+
+def require_customer(payment: Payment) -> None:
+    """Raises `RefundRefused` for credit of nobody: a visitor has no account to keep it on."""
+    if not payment.payer.startswith(_CUSTOMER):
+        raise RefundRefused(
+            "only a customer has store credit", metadata={"provider_code": "no_customer"}
+        )
 
 
 def _left(amount: int, currency: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from comptoir_runtime.idempotency import RequestKey
 
 SCOPE = "reconciliation"
 """Scope of the requests that nobody made: the provider's books said so."""
+LAPSED = "lapsed:"
 
 
 class Step(Enum):
@@ -68,8 +69,11 @@ def _movement(payment: Payment, report: Report) -> Step:
         return Step.REVIEW
     if report.captured > payment.captured:
         return Step.ADOPT_CAPTURE
-    if report.refunded > payment.refunded:
-        return Step.ADOPT_REFUND
+    there = payment.refunded - payment.refunded_elsewhere
+    if report.refunded > there:
+        # Given back here by another means and there as well: somebody has to look.
+        fits = report.refunded - there <= payment.refundable
+        return Step.ADOPT_REFUND if fits else Step.REVIEW
     if payment.capturable > report.held:
         return Step.ADOPT_RELEASE
     return Step.NOTHING
@@ -87,7 +91,8 @@ def claim(
             kind, amount = Kind.CAPTURE, report.captured - payment.captured
             payment = replace(payment, capturing=payment.capturing + amount)
         case Step.ADOPT_REFUND:
-            kind, amount = Kind.REFUND, report.refunded - payment.refunded
+            there = payment.refunded - payment.refunded_elsewhere
+            kind, amount = Kind.REFUND, report.refunded - there
             payment = replace(payment, refunding=payment.refunding + amount)
         case Step.ADOPT_RELEASE:
             kind, amount = Kind.VOID, payment.capturable - report.held
@@ -117,6 +122,16 @@ def overdue_release(
     """The end of a payment whose payer never acted; raises what `claim_release` raises."""
     claimed, amount = claim_release(payment)
     request = RequestKey(SCOPE, payment.provider, f"overdue:{payment.id}", b"")
+    return claimed, new_operation(
+        claimed, Kind.VOID, amount, operation_id=operation_id, request=request, now=now
+    )
+
+
+def lapse(payment: Payment, *, operation_id: str, now: datetime) -> tuple[Payment, Operation]:
+    """The end of a promise that nobody took in time; raises what `claim_release` raises."""
+    claimed, amount = claim_release(payment)
+    request = RequestKey(SCOPE, payment.provider, f"{LAPSED}{payment.id}", b"")
+    claimed = replace(claimed, lapsed=True)
     return claimed, new_operation(
         claimed, Kind.VOID, amount, operation_id=operation_id, request=request, now=now
     )

@@ -31,6 +31,7 @@ from comptoir_payments.domain.reports import (
 NOTHING: Mapping[str, Any] = {}
 AMOUNT_MISMATCH = "amount_mismatch"
 ALREADY_VOIDED = "payment_voided"
+ALREADY_EXPIRED = "authorisation_expired"
 NEVER_RECEIVED = "never_received"
 """The provider knows nothing of the call, and nobody may send it any more."""
 
@@ -209,7 +210,7 @@ def _capture(
         state=payment.next(State.CAPTURED if whole else State.PARTIALLY_CAPTURED),
     )
     entries = ledger.capture_entries(
-        payment.settles_in, payment.provider, operation.amount, outcome.fee
+        payment.settles_in, payment.provider, operation.amount, outcome.fee, payment.purse
     )
     return _moved(payment, operation, outcome, Occasion.CAPTURED, entries, now)
 
@@ -226,7 +227,11 @@ def _refund(
         refunding=payment.refunding - operation.amount,
         refunded=payment.refunded + operation.amount,
     )
-    entries = ledger.refund_entries(payment.settles_in, operation.amount)
+    if operation.means:
+        account, holder = ledger.purse_account(operation.means), operation.purse
+    else:
+        account, holder = payment.settles_in, payment.purse
+    entries = ledger.refund_entries(account, operation.amount, holder)
     return _moved(payment, operation, outcome, Occasion.REFUNDED, entries, now)
 
 
@@ -256,7 +261,7 @@ def _release(payment: Payment, operation: Operation, outcome: Report | Refusal) 
     if isinstance(outcome, Report):
         done = _closed(operation, Progress.SUCCEEDED, provider_reference=outcome.operation)
         return _released(payment, done, taken=min(outcome.captured, payment.amount))
-    if outcome.code == ALREADY_VOIDED:
+    if outcome.code in (ALREADY_VOIDED, ALREADY_EXPIRED):
         return _released(payment, _closed(operation, Progress.SUCCEEDED))
     return _failed(payment, operation, outcome.code, look_again=True)
 

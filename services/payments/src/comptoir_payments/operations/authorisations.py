@@ -1,5 +1,6 @@
 """Asking a provider to keep an amount, and asking how it stands."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from comptoir_payments import store
@@ -7,9 +8,15 @@ from comptoir_payments.domain import ledger, methods, schedule
 from comptoir_payments.domain.card_numbers import looks_like_card_number
 from comptoir_payments.domain.instructions import Authorisation
 from comptoir_payments.domain.payments import Kind, Operation, Payment
-from comptoir_payments.errors import CardNumberRefused, PaymentMethodNotOffered
+from comptoir_payments.domain.purses import KINDS
+from comptoir_payments.errors import (
+    CardNumberRefused,
+    PaymentMethodNotOffered,
+    TooManyAttempts,
+)
 from comptoir_payments.events import PaymentMessage
 from comptoir_payments.operations.asking import carry_out, pursue
+from comptoir_payments.operations.own import authorise_own
 from comptoir_payments.operations.requests import answer, begin, earlier
 from comptoir_payments.providers.contract import Provider, Providers
 from comptoir_runtime.database import Session, Transactions
@@ -28,13 +35,16 @@ async def authorise_payment(
 ) -> PaymentMessage:
     """Two short transactions around one call: written down, asked, settled.
 
-    Raises `PaymentDeclined`, `PaymentAmountMismatch`, `ProviderUnavailable` (nothing was charged),
-    `CardNumberRefused`, `PaymentMethodNotOffered`.
+    By a balance of ours it is one transaction. Raises `PaymentDeclined`, `PaymentAmountMismatch`,
+    `ProviderUnavailable` (nothing was charged), `CardNumberRefused`, `PaymentMethodNotOffered`,
+    `TooManyAttempts`.
     """
     refuse_card_numbers(wanted.token, wanted.return_url)
     method = methods.by_token(wanted.method, wanted.currency)
     if method is None:
         raise PaymentMethodNotOffered("no such method of payment for this currency")
+    if method.provider in KINDS:
+        return await _authorise_own(transactions, wanted, method.provider, request)
     provider = providers[method.provider]
     try:
         # A single statement needs no transaction around it.
@@ -48,11 +58,28 @@ async def authorise_payment(
     return answer(payment, operation.id)
 
 
+async def _authorise_own(
+    transactions: Transactions, wanted: Authorisation, provider: str, request: RequestKey
+) -> PaymentMessage:
+    try:
+        async with transactions() as session:
+            # The token may be a code: it is used now and written down nowhere.
+            kept = replace(wanted, token="")
+            payment = _new_payment(session, kept, provider, request)
+            payment = await authorise_own(session, wanted, payment)
+    except (store.RequestKnown, TooManyAttempts) as known:
+        payment, operation = await earlier(transactions, request, known)
+        return answer(payment, operation.id)
+    (operation,) = payment.operations
+    return answer(payment, operation.id)
+
+
 def _new_payment(
     session: Session, wanted: Authorisation, provider: str, request: RequestKey
 ) -> Payment:
     now = session.clock.now()
     payment_id = new_id("pay")
+    account = ledger.purse_account if provider in KINDS else ledger.clearing_account
     return Payment(
         id=payment_id,
         order=wanted.order,
@@ -61,7 +88,7 @@ def _new_payment(
         currency=wanted.currency,
         method=wanted.method,
         provider=provider,
-        settles_in=ledger.clearing_account(provider),
+        settles_in=account(provider),
         created_at=now,
         updated_at=now,
         operations=(_asked(payment_id, new_id("pop"), wanted, request, now),),

@@ -13,9 +13,14 @@ from comptoir_runtime.errors import PermissionDenied
 from comptoir_runtime.idempotency import RequestKey, recall
 
 
+def is_shopper(principal: Principal | None) -> bool:
+    """Whether the caller may see only what is their own."""
+    return principal is None or principal.kind in (Caller.VISITOR, Caller.CUSTOMER)
+
+
 def require_payer(principal: Principal | None, payment: Payment) -> None:
     """Visitors and customers see their own payments; others do not even exist for them."""
-    if principal is None or principal.kind in (Caller.VISITOR, Caller.CUSTOMER):
+    if is_shopper(principal):
         try:
             require_owner(principal, payment.payer)
         except PermissionDenied:

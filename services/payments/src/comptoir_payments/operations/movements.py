@@ -1,22 +1,29 @@
 """Taking what is authorised, giving it up, giving it back."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from comptoir_payments import events, store
+from comptoir_payments.domain.instructions import Refunding
 from comptoir_payments.domain.payments import (
     AlreadyEnded,
     Kind,
+    Operation,
     Payment,
     claim_capture,
     claim_refund,
     claim_release,
     new_operation,
+    require_consent,
+    require_customer,
 )
 from comptoir_payments.errors import CurrencyMismatch
 from comptoir_payments.events import PaymentMessage
 from comptoir_payments.operations.asking import carry_out, pursue
 from comptoir_payments.operations.authorisations import refuse_card_numbers
+from comptoir_payments.operations.own import start
+from comptoir_payments.operations.purses import open_store_credit
 from comptoir_payments.operations.requests import answer, begin, earlier
 from comptoir_payments.providers.contract import Providers
 from comptoir_runtime.database import Session, Transactions
@@ -27,6 +34,12 @@ from comptoir_runtime.ids import new_id
 Claim = Callable[[Payment, datetime], tuple[Payment, int]]
 Amount = tuple[int, str] | None
 """Minor units and currency; None means all that is left."""
+Detail = Callable[[Session, Payment, Operation], Awaitable[Operation]]
+"""What else is written down with an operation."""
+
+
+async def _as_it_is(_: Session, __: Payment, operation: Operation) -> Operation:
+    return operation
 
 
 async def capture_payment(
@@ -52,19 +65,28 @@ async def refund_payment(
     providers: Providers,
     payment_id: str,
     amount: Amount,
-    reason: str,
+    refunding: Refunding,
     request: RequestKey,
 ) -> PaymentMessage:
-    """Gives an amount back to the means it came from.
+    """Gives an amount back to the means it came from, or to one the customer has agreed to.
 
-    Raises `RefundExceedsCapture`, `RefundRefused`, `OutcomeUnknown`.
+    Raises `RefundExceedsCapture`, `RefundRefused`, `ConsentRequired`, `OutcomeUnknown`.
     """
-    refuse_card_numbers(reason)
+    refuse_card_numbers(refunding.reason)
+    require_consent(refunding, transactions.clock.now())
 
     def claim(payment: Payment, _: datetime) -> tuple[Payment, int]:
         return claim_refund(payment, _minor(payment, amount))
 
-    return await _move(transactions, providers, payment_id, Kind.REFUND, claim, request)
+    async def detail(session: Session, payment: Payment, operation: Operation) -> Operation:
+        operation = replace(operation, reason=refunding.reason)
+        if refunding.means in ("", payment.provider):
+            return operation
+        require_customer(payment)
+        credit = await open_store_credit(session, payment.payer, payment.currency)
+        return replace(operation, means=refunding.means, purse=credit.id, consent=refunding.consent)
+
+    return await _move(transactions, providers, payment_id, Kind.REFUND, claim, request, detail)
 
 
 async def void_payment(
@@ -93,6 +115,7 @@ async def _move(
     kind: Kind,
     claim: Claim,
     request: RequestKey,
+    detail: Detail = _as_it_is,
 ) -> PaymentMessage:
     """Written down with the claim it lays, asked, settled; once per request."""
     operation_id = new_id("pop")
@@ -103,7 +126,7 @@ async def _move(
         operation = new_operation(
             claimed, kind, moved, operation_id=operation_id, request=request, now=now
         )
-        return await store.start_operation(session, claimed, operation)
+        return await start(session, claimed, await detail(session, claimed, operation))
 
     try:
         payment = await begin(transactions, payment_id, plan)
@@ -117,7 +140,8 @@ async def _move(
             payment = await pursue(transactions, provider, payment, operation)
         return answer(payment, operation.id)
     operation = next(each for each in payment.operations if each.request == request)
-    payment = await carry_out(transactions, providers[payment.provider], payment, operation)
+    if operation.is_open:
+        payment = await carry_out(transactions, providers[payment.provider], payment, operation)
     return answer(payment, operation.id)
 
 

@@ -14,10 +14,15 @@ from comptoir_runtime.database import Session
 DEFAULT_CHANNEL, DEFAULT_COUNTRY, DEFAULT_CURRENCY = "web", "FR", "EUR"
 
 
-def list_payment_methods(channel: str, country: str, currency: str) -> tuple[Method, ...]:
+def list_payment_methods(
+    channel: str, country: str, currency: str, amount: int | None
+) -> tuple[Method, ...]:
     """The means of payment offered; empty parameters take their defaults."""
     return methods.offered(
-        channel or DEFAULT_CHANNEL, country or DEFAULT_COUNTRY, currency or DEFAULT_CURRENCY
+        channel or DEFAULT_CHANNEL,
+        country or DEFAULT_COUNTRY,
+        currency or DEFAULT_CURRENCY,
+        amount,
     )
 
 

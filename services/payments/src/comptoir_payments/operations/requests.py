@@ -20,6 +20,7 @@ from comptoir_payments.events import PaymentMessage
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure, IdempotencyKeyReused
 from comptoir_runtime.idempotency import RequestKey
+from comptoir_runtime.money import from_minor
 
 Plan: TypeAlias = Callable[[Session, Payment], Awaitable[Payment]]
 """Reads a payment as it stands, writes an operation on it, and answers the payment with it."""
@@ -87,7 +88,9 @@ def _failure(payment: Payment, operation: Operation) -> Failure:
         case Kind.AUTHORISE if code == AMOUNT_MISMATCH:
             return PaymentAmountMismatch("the provider approved something else", metadata=metadata)
         case Kind.AUTHORISE:
-            return PaymentDeclined("the payment was declined", metadata=_decline(payment, code))
+            return PaymentDeclined(
+                "the payment was declined", metadata=_decline(payment, operation)
+            )
         case Kind.CAPTURE:
             return PaymentNotCapturable("the provider refused the capture", metadata=metadata)
         case Kind.REFUND:
@@ -96,9 +99,14 @@ def _failure(payment: Payment, operation: Operation) -> Failure:
             return PaymentAlreadyCaptured("there was nothing left to give up", metadata=metadata)
 
 
-def _decline(payment: Payment, code: str) -> dict[str, str]:
-    return {
+def _decline(payment: Payment, operation: Operation) -> dict[str, str]:
+    told = {
         "payment": payment.id,
-        "decline_code": code,
+        "decline_code": operation.failure_code,
         "retryable": "true" if payment.retryable else "false",
     }
+    if operation.amount_left is None:
+        return told
+    # What this means could pay, so that another one pays the rest.
+    left = from_minor(operation.amount_left, payment.currency)
+    return told | {"amount_left": left.amount, "currency": left.currency}

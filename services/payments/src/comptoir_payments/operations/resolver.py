@@ -3,17 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from comptoir_payments import store
-from comptoir_payments.domain.payments import Payment, State
-from comptoir_payments.domain.reconciliation import overdue_release
+from comptoir_payments.domain.payments import AlreadyEnded, Kind, Operation, Payment, State
+from comptoir_payments.domain.reconciliation import LAPSED, SCOPE, lapse, overdue_release
 from comptoir_payments.domain.settlements import action_is_overdue
 from comptoir_payments.operations.asking import carry_out, pursue
 from comptoir_payments.operations.notices import look_into
+from comptoir_payments.operations.own import start
 from comptoir_payments.operations.requests import begin
 from comptoir_payments.providers.contract import ProviderError, Providers
-from comptoir_runtime.database import Transactions
+from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.errors import Failure
 from comptoir_runtime.ids import new_id
 
 log = logging.getLogger(__name__)
@@ -21,6 +24,14 @@ log = logging.getLogger(__name__)
 # Longer than any call takes: another replica takes over what this one has left behind.
 _LEASE = timedelta(seconds=30)
 _AT_ONCE = 16
+
+
+class Release(Protocol):
+    """How a payment is given up that nobody asked to give up."""
+
+    def __call__(
+        self, payment: Payment, *, operation_id: str, now: datetime
+    ) -> tuple[Payment, Operation]: ...
 
 
 class Resolver:
@@ -54,6 +65,7 @@ class Resolver:
             lease = (now, now + _LEASE, _AT_ONCE)
             operations = await store.claim_operations(session, *lease)
             notices = await store.claim_notices(session, *lease)
+            lapsing = await store.lapsing_payments(session, SCOPE, LAPSED, _AT_ONCE)
         due: dict[str, list[str]] = {}
         for operation in operations:
             due.setdefault(operation.payment, []).append(operation.id)
@@ -63,8 +75,9 @@ class Resolver:
                 self._safely(look_into(self._transactions, self._providers, notice))
                 for notice in notices
             ),
+            *(self._safely(self._lapse(payment)) for payment in lapsing),
         )
-        return max(len(operations), len(notices))
+        return max(len(operations), len(notices), len(lapsing))
 
     async def _pursue(self, payment_id: str, operation_ids: list[str]) -> None:
         """In the order they were asked for: an authorisation before its release."""
@@ -82,17 +95,27 @@ class Resolver:
 
     async def _give_up(self, payment: Payment) -> None:
         """The payer never acted: nothing may be charged any more."""
-        operation_id = new_id("pop")
-        claimed = await begin(
-            self._transactions,
-            payment.id,
-            lambda session, current: store.start_operation(
-                session,
-                *overdue_release(current, operation_id=operation_id, now=session.clock.now()),
-            ),
+        await self._release(payment.id, overdue_release)
+
+    async def _lapse(self, payment_id: str) -> None:
+        """Nobody took what was promised: it is given back, and can be taken no more."""
+        try:
+            await self._release(payment_id, lapse)
+        except (Failure, AlreadyEnded, store.RequestKnown):
+            log.info("somebody else came first", extra={"payment": payment_id})
+
+    async def _release(self, payment_id: str, claim: Release) -> None:
+        async def plan(session: Session, current: Payment) -> Payment:
+            now = session.clock.now()
+            return await start(session, *claim(current, operation_id=new_id("pop"), now=now))
+
+        payment = await begin(self._transactions, payment_id, plan)
+        release = next(
+            (each for each in payment.operations if each.kind is Kind.VOID and each.is_open), None
         )
-        provider = self._providers[payment.provider]
-        await carry_out(self._transactions, provider, claimed, claimed.operation(operation_id))
+        if release is not None:
+            provider = self._providers[payment.provider]
+            await carry_out(self._transactions, provider, payment, release)
 
     async def _safely(self, work: Awaitable[None]) -> None:
         """One thing that cannot be looked into now must not keep the others waiting."""

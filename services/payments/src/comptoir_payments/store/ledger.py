@@ -15,9 +15,10 @@ WITH opened AS (
   INSERT INTO ledger_transfer (operation_id, payment_id, kind, posted_at)
   VALUES ($1, $2, $3, $4)
 )
-INSERT INTO ledger_entry (operation_id, number, account, currency, amount, posted_at)
-SELECT $1, number, account, $5, amount, $4
-FROM unnest($6::text[], $7::bigint[]) WITH ORDINALITY AS entry (account, amount, number)"""
+INSERT INTO ledger_entry (operation_id, number, account, currency, amount, posted_at, holder)
+SELECT $1, number, account, $5, amount, $4, holder
+FROM unnest($6::text[], $7::bigint[], $8::text[]) WITH ORDINALITY
+  AS entry (account, amount, holder, number)"""
 
 _BALANCES = """
 SELECT code AS account,
@@ -41,6 +42,7 @@ async def post_transfer(session: Session, transfer: Transfer) -> None:
         transfer.currency,
         [entry.account for entry in transfer.entries],
         [entry.amount for entry in transfer.entries],
+        [entry.holder for entry in transfer.entries],
     )
 
 

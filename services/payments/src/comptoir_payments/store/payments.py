@@ -34,7 +34,7 @@ def _placeholders(first: int, count: int) -> str:
 
 _PAYMENT_COUNT = PAYMENT_COLUMNS.count(",") + 1
 _OPERATION_COUNT = OPERATION_COLUMNS.count(",") + 1
-_SET_COUNT = 16
+_SET_COUNT = 18
 
 # One statement, whole or not at all also outside a transaction: the hot path saves a round trip
 # each for its begin and its end.
@@ -68,9 +68,9 @@ SELECT (SELECT id FROM saved) AS saved, (SELECT id FROM started) AS started"""
 
 _SETTLE = f"""
 WITH saved AS ({SET_PAYMENT})
-UPDATE operation SET state = $18, provider_reference = $19, failure_code = $20, token = $21,
-  return_url = $22, attempts = $23, next_attempt_at = $24, answer = $25
-WHERE id = $17 AND state IN ('pending', 'unknown') AND EXISTS (SELECT FROM saved)
+UPDATE operation SET state = $20, provider_reference = $21, failure_code = $22, token = $23,
+  return_url = $24, attempts = $25, next_attempt_at = $26, answer = $27
+WHERE id = $19 AND state IN ('pending', 'unknown') AND EXISTS (SELECT FROM saved)
 RETURNING id"""
 
 _CLOSE = """
@@ -93,6 +93,17 @@ _LIST = f"""
 SELECT {PAYMENT_COLUMNS} FROM payment
 WHERE ($1 = '' OR order_id = $1) AND ($2 = '' OR id < $2)
 ORDER BY id DESC LIMIT $3"""
+
+
+# A promise that has ended and was given up already, or is being given up, is not looked at again.
+_LAPSING = """
+SELECT id FROM payment
+WHERE expires_at <= $1 AND state IN ('authorised', 'partially_captured')
+  AND NOT voiding AND capturing_amount = 0 AND NOT EXISTS (
+    SELECT FROM operation
+    WHERE scope = $2 AND caller = provider AND request_id = $3 || payment.id
+      AND (operation.state <> 'failed' OR failure_code <> 'provider_unavailable'))
+ORDER BY expires_at LIMIT $4"""
 
 
 async def create_payment(session: Session, payment: Payment) -> None:
@@ -173,6 +184,15 @@ async def find_payment(session: Session, payment_id: str) -> Payment | None:
         return await get_payment(session, payment_id)
     except PaymentNotFound:
         return None
+
+
+async def lapsing_payments(session: Session, scope: str, prefix: str, limit: int) -> list[str]:
+    """Ids of payments whose promise has ended with something not taken.
+
+    `scope` and `prefix` name the requests by which they are given up.
+    """
+    rows = await session.fetch(_LAPSING, session.clock.now(), scope, prefix, limit)
+    return [row["id"] for row in rows]
 
 
 async def operation_of_request(session: Session, request: RequestKey) -> Operation | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from comptoir_payments.domain.instructions import Consent
 from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress, State
 from comptoir_runtime.database import Row
 from comptoir_runtime.idempotency import RequestKey
@@ -11,11 +12,15 @@ PAYMENT_COLUMNS = """
 id, order_id, payer, state, currency, amount, authorised_amount, captured_amount,
 refunded_amount, capturing_amount, refunding_amount, voiding, method, display, provider,
 provider_reference, settles_in, action_url, decline_code, retryable, expires_at, created_at,
-updated_at, version"""
+updated_at, version, purse_id, due_at, lapsed"""
 
 OPERATION_COLUMNS = """
 id, payment_id, kind, state, amount, scope, caller, request_id, request_hash, provider_reference,
-failure_code, token, return_url, attempts, next_attempt_at, created_at, answer"""
+failure_code, token, return_url, attempts, next_attempt_at, created_at, answer, amount_left,
+reason, means, purse_id, consent_by, consent_at, consent_text"""
+
+
+_NO_CONSENT = (None, None, None)
 
 
 def payment_values(payment: Payment) -> tuple[Any, ...]:
@@ -45,6 +50,9 @@ def payment_values(payment: Payment) -> tuple[Any, ...]:
         payment.created_at,
         payment.updated_at,
         payment.version,
+        payment.purse or None,
+        payment.due_at,
+        payment.lapsed,
     )
 
 
@@ -65,6 +73,8 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
         payment.retryable,
         payment.expires_at,
         payment.updated_at,
+        payment.due_at,
+        payment.lapsed,
     )
 
 
@@ -73,13 +83,13 @@ SET_PAYMENT = """
 UPDATE payment SET version = version + 1, state = $3, authorised_amount = $4,
   captured_amount = $5, refunded_amount = $6, capturing_amount = $7, refunding_amount = $8,
   voiding = $9, display = $10, provider_reference = $11, action_url = $12, decline_code = $13,
-  retryable = $14, expires_at = $15, updated_at = $16
+  retryable = $14, expires_at = $15, updated_at = $16, due_at = $17, lapsed = $18
 WHERE id = $1 AND version = $2 RETURNING id"""
 
 
 def operation_values(operation: Operation) -> tuple[Any, ...]:
     """In the order of `OPERATION_COLUMNS`."""
-    request = operation.request
+    request, consent = operation.request, operation.consent
     return (
         operation.id,
         operation.payment,
@@ -98,6 +108,11 @@ def operation_values(operation: Operation) -> tuple[Any, ...]:
         operation.next_attempt_at,
         operation.created_at,
         operation.answer,
+        operation.amount_left,
+        operation.reason,
+        operation.means,
+        operation.purse or None,
+        *(_NO_CONSENT if consent is None else (consent.by, consent.at, consent.text)),
     )
 
 
@@ -127,6 +142,9 @@ def payment_of(row: Row, operations: Sequence[Row]) -> Payment:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         version=row["version"],
+        purse=row["purse_id"] or "",
+        due_at=row["due_at"],
+        lapsed=row["lapsed"],
         operations=tuple(operation_of(each) for each in operations),
     )
 
@@ -147,4 +165,11 @@ def operation_of(row: Row) -> Operation:
         next_attempt_at=row["next_attempt_at"],
         created_at=row["created_at"],
         answer=row["answer"],
+        amount_left=row["amount_left"],
+        reason=row["reason"],
+        means=row["means"],
+        purse=row["purse_id"] or "",
+        consent=None
+        if row["consent_by"] is None
+        else Consent(row["consent_by"], row["consent_at"], row["consent_text"]),
     )

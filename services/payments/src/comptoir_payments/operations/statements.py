@@ -1,0 +1,56 @@
+"""Taking in a provider's settlement report, and listing where it and our books differ."""
+
+from collections.abc import Sequence
+
+from comptoir_payments import store
+from comptoir_payments.domain import ledger
+from comptoir_payments.domain.ledger import Transfer, TransferKind
+from comptoir_payments.domain.statements import (
+    Booking,
+    Discrepancy,
+    Imported,
+    Line,
+    LineKind,
+    Statement,
+)
+from comptoir_runtime.database import Session
+from comptoir_runtime.ids import new_id
+
+
+async def import_report(session: Session, statement: Statement, lines: Sequence[Line]) -> Imported:
+    """Adds lines, matches them and books fees and payouts; what is known changes nothing.
+
+    Raises `ReportPeriodDiffers` and `ReportLineChanged`.
+    """
+    await store.open_statement(session, statement)
+    new = await store.add_lines(session, statement, lines)
+    for booking in await store.match_lines(session, statement):
+        transfer = _transfer(session, statement, booking)
+        await store.post_transfer(session, transfer)
+        await store.note_booking(session, statement, booking.line, transfer.operation)
+    return await store.count_lines(session, statement, lines, new)
+
+
+def _transfer(session: Session, statement: Statement, booking: Booking) -> Transfer:
+    if booking.kind is LineKind.PAYOUT:
+        kind = TransferKind.PAYOUT
+        entries = ledger.payout_entries(statement.provider, booking.amount)
+    else:
+        kind = TransferKind.FEE
+        entries = ledger.fee_entries(statement.provider, booking.amount)
+    return Transfer(
+        kind=kind,
+        payment=None,
+        # One fee for each operation, whatever reports say.
+        operation=f"fee_{booking.operation}" if booking.operation else new_id("trf"),
+        currency=booking.currency,
+        at=session.clock.now(),
+        entries=entries,
+    )
+
+
+async def list_discrepancies(
+    session: Session, provider: str, report: str, after: str, limit: int
+) -> list[Discrepancy]:
+    """Differences as they are now, after the one with key `after`."""
+    return await store.differences(session, provider, report, after, limit)
