@@ -91,7 +91,7 @@ async def store_credit_of(
     if is_shopper(principal):
         require_owner(principal, customer)
     found = await store.purse_of_owner(session, PurseKind.STORE_CREDIT, customer, currency)
-    return found or new_store_credit(session, customer, currency, "")
+    return found or _new_store_credit(session, customer, currency, "")
 
 
 async def grant_store_credit(session: Session, customer: str, amount: int, currency: str) -> Purse:
@@ -104,10 +104,10 @@ async def grant_store_credit(session: Session, customer: str, amount: int, curre
 async def open_store_credit(session: Session, customer: str, currency: str) -> Purse:
     """A customer's credit; it comes into being, empty, when it is first needed."""
     new = new_id(PREFIXES[PurseKind.STORE_CREDIT])
-    return await store.open_purse(session, new_store_credit(session, customer, currency, new))
+    return await store.open_purse(session, _new_store_credit(session, customer, currency, new))
 
 
-def new_store_credit(session: Session, customer: str, currency: str, credit_id: str) -> Purse:
+def _new_store_credit(session: Session, customer: str, currency: str, credit_id: str) -> Purse:
     return Purse(
         id=credit_id,
         kind=PurseKind.STORE_CREDIT,

@@ -31,7 +31,8 @@ class Release(Protocol):
 
     def __call__(
         self, payment: Payment, *, operation_id: str, now: datetime
-    ) -> tuple[Payment, Operation]: ...
+    ) -> tuple[Payment, Operation]:
+        """The payment with its claim, and the operation; raises what `claim_release` raises."""
 
 
 class Resolver:
