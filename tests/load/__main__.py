@@ -15,7 +15,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
-from tests.load import browse, checkout, lag, oversell, startup
+from tests.load import authorise, browse, checkout, lag, oversell, startup
 from tests.load.client import Disconnected
 from tests.load.figures import Figure, WrongResult, table, write
 from tests.load.world import World, running
@@ -47,6 +47,10 @@ async def _startup(bench: Bench) -> list[Figure]:
     return await startup.measure(RESULTS / "startup", bench.console, rest)
 
 
+async def _authorise(bench: Bench) -> list[Figure]:
+    return await authorise.measure(await bench.world(), bench.seconds or authorise.SECONDS)
+
+
 async def _checkout(bench: Bench) -> list[Figure]:
     return await checkout.measure(await bench.world(), bench.seconds or checkout.SECONDS)
 
@@ -67,6 +71,7 @@ async def _lag(bench: Bench) -> list[Figure]:
 BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "startup": _startup,
     "browse": _browse,
+    "authorise": _authorise,
     "checkout": _checkout,
     "oversell": _oversell,
     "lag": _lag,

@@ -40,6 +40,8 @@ class World:
     processes: Mapping[str, int]
     """Process ids of the services and of the provider."""
     database_urls: Mapping[str, str]
+    addresses: Mapping[str, str]
+    """host:port of each process, by name."""
     ready_seconds: float
     """From the start of the program until everything was ready."""
     data: Path
@@ -108,6 +110,7 @@ def _world(state: dict[str, Any], runner: int, seconds: float, data: Path) -> Wo
         runner=runner,
         processes=state["processes"],
         database_urls=state["database_urls"],
+        addresses=addresses,
         ready_seconds=seconds,
         data=data,
     )
