@@ -7,14 +7,20 @@ from comptoir_payments.domain.payments import Operation, Payment
 from comptoir_payments.domain.settlements import Settlement
 from comptoir_payments.errors import PaymentNotFound
 from comptoir_payments.store.rows import (
+    NEW_OPERATION,
+    NEW_OPERATION_VALUES,
+    NEW_PAYMENT,
+    NEW_PAYMENT_VALUES,
     OPERATION_COLUMNS,
     PAYMENT_COLUMNS,
     SET_PAYMENT,
+    WITH_OPERATIONS,
     changing_values,
+    new_values,
     operation_of,
     operation_values,
     payment_of,
-    payment_values,
+    payment_with_operations,
 )
 from comptoir_runtime.database import Row, Session
 from comptoir_runtime.idempotency import RequestKey
@@ -32,7 +38,6 @@ def _placeholders(first: int, count: int) -> str:
     return ", ".join(f"${number}" for number in range(first, first + count))
 
 
-_PAYMENT_COUNT = PAYMENT_COLUMNS.count(",") + 1
 _OPERATION_COUNT = OPERATION_COLUMNS.count(",") + 1
 _SET_COUNT = 18
 
@@ -40,13 +45,13 @@ _SET_COUNT = 18
 # each for its begin and its end.
 _CREATE = f"""
 WITH asked AS (
-  INSERT INTO operation ({OPERATION_COLUMNS})
-  VALUES ({_placeholders(_PAYMENT_COUNT + 1, _OPERATION_COUNT)})
+  INSERT INTO operation ({NEW_OPERATION})
+  VALUES ({NEW_OPERATION_VALUES})
   ON CONFLICT (scope, caller, request_id) DO NOTHING
   RETURNING id
 )
-INSERT INTO payment ({PAYMENT_COLUMNS})
-SELECT {_placeholders(1, _PAYMENT_COUNT)} FROM asked
+INSERT INTO payment ({NEW_PAYMENT})
+SELECT {NEW_PAYMENT_VALUES} FROM asked
 RETURNING id"""
 
 # An operation that never reached its provider is taken up again under the key it has.
@@ -78,11 +83,11 @@ UPDATE operation SET state = $2, failure_code = $3, token = '', return_url = '',
   next_attempt_at = NULL
 WHERE id = $1"""
 
-_BY_ID = f"SELECT {PAYMENT_COLUMNS} FROM payment WHERE id = $1"
-_LOCK = _BY_ID + " FOR UPDATE"
-_OPERATIONS = (
-    f"SELECT {OPERATION_COLUMNS} FROM operation WHERE payment_id = $1 ORDER BY created_at, id"
-)
+_BY_ID = f"""
+SELECT {WITH_OPERATIONS}
+FROM payment LEFT JOIN operation ON operation.payment_id = payment.id
+WHERE payment.id = $1 ORDER BY operation.created_at, operation.id"""
+_LOCK = "SELECT id FROM payment WHERE id = $1 FOR UPDATE"
 _OPERATIONS_OF_MANY = f"""
 SELECT {OPERATION_COLUMNS} FROM operation WHERE payment_id = ANY($1::text[])
 ORDER BY created_at, id"""
@@ -109,8 +114,7 @@ ORDER BY expires_at LIMIT $4"""
 async def create_payment(session: Session, payment: Payment) -> None:
     """Writes a new payment and its first operation; raises `RequestKnown`."""
     (operation,) = payment.operations
-    values = (*payment_values(payment), *operation_values(operation))
-    if await session.fetchval(_CREATE, *values) is None:
+    if await session.fetchval(_CREATE, *new_values(payment, operation)) is None:
         raise RequestKnown
 
 
@@ -170,12 +174,18 @@ async def settle_operation(
 
 async def get_payment(session: Session, payment_id: str) -> Payment:
     """A payment with its operations; raises `PaymentNotFound`."""
-    return await _one(session, _BY_ID, payment_id)
+    rows = await session.fetch(_BY_ID, payment_id)
+    if not rows:
+        raise PaymentNotFound("no such payment")
+    return payment_with_operations(rows)
 
 
 async def lock_payment(session: Session, payment_id: str) -> Payment:
     """As `get_payment`, and nobody else changes it before this transaction ends."""
-    return await _one(session, _LOCK, payment_id)
+    # Two statements: what another transaction has written while this one waited for the lock is
+    # seen by the second one only.
+    await session.execute(_LOCK, payment_id)
+    return await get_payment(session, payment_id)
 
 
 async def find_payment(session: Session, payment_id: str) -> Payment | None:
@@ -208,10 +218,3 @@ async def newest_payments(session: Session, order: str, before: str, limit: int)
     for each in await session.fetch(_OPERATIONS_OF_MANY, [row["id"] for row in rows]):
         operations[each["payment_id"]].append(each)
     return [payment_of(row, operations[row["id"]]) for row in rows]
-
-
-async def _one(session: Session, sql: str, payment_id: str) -> Payment:
-    row = await session.fetchrow(sql, payment_id)
-    if row is None:
-        raise PaymentNotFound("no such payment")
-    return payment_of(row, await session.fetch(_OPERATIONS, payment_id))

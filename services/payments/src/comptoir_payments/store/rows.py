@@ -22,9 +22,32 @@ reason, means, purse_id, consent_by, consent_at, consent_text"""
 
 _NO_CONSENT = (None, None, None)
 
+# A payment and all its operations in one answer: a round trip less for everything that reads one.
+_PREFIX = "operation_"
+_NAMES = [name.strip() for name in OPERATION_COLUMNS.split(",")]
+WITH_OPERATIONS = ", ".join(
+    [f"payment.{name.strip()}" for name in PAYMENT_COLUMNS.split(",")]
+    + [f"operation.{name} AS {_PREFIX}{name}" for name in _NAMES]
+)
 
-def payment_values(payment: Payment) -> tuple[Any, ...]:
-    """In the order of `PAYMENT_COLUMNS`."""
+# What a new payment may bring along; all else of it is nothing, and said so in the statement.
+NEW_PAYMENT = """
+id, order_id, payer, state, currency, amount, authorised_amount, capturing_amount, method, display,
+provider, settles_in, created_at, purse_id, updated_at, captured_amount, refunded_amount,
+refunding_amount, voiding, provider_reference, action_url, decline_code, retryable, version"""
+NEW_PAYMENT_VALUES = """
+$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, 0, 0, 0, false, '', '', '', false,
+1"""
+NEW_OPERATION = """
+payment_id, created_at, id, kind, state, amount, scope, caller, request_id, request_hash, token,
+return_url, next_attempt_at, amount_left, provider_reference, failure_code, attempts"""
+NEW_OPERATION_VALUES = """
+$1, $13, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, '', '', 0"""
+
+
+def new_values(payment: Payment, operation: Operation) -> tuple[Any, ...]:
+    """What `NEW_PAYMENT_VALUES` and `NEW_OPERATION_VALUES` name by number."""
+    request = operation.request
     return (
         payment.id,
         payment.order,
@@ -33,26 +56,25 @@ def payment_values(payment: Payment) -> tuple[Any, ...]:
         payment.currency,
         payment.amount,
         payment.authorised,
-        payment.captured,
-        payment.refunded,
         payment.capturing,
-        payment.refunding,
-        payment.voiding,
         payment.method,
         payment.display,
         payment.provider,
-        payment.provider_reference,
         payment.settles_in,
-        payment.action_url,
-        payment.decline_code,
-        payment.retryable,
-        payment.expires_at,
         payment.created_at,
-        payment.updated_at,
-        payment.version,
         payment.purse or None,
-        payment.due_at,
-        payment.lapsed,
+        operation.id,
+        operation.kind,
+        operation.progress,
+        operation.amount,
+        request.scope,
+        request.caller,
+        request.key,
+        request.request_hash,
+        operation.token,
+        operation.return_url,
+        operation.next_attempt_at,
+        operation.amount_left,
     )
 
 
@@ -116,7 +138,19 @@ def operation_values(operation: Operation) -> tuple[Any, ...]:
     )
 
 
-def payment_of(row: Row, operations: Sequence[Row]) -> Payment:
+class Prefixed:
+    """The columns of an operation beside those of its payment."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def __getitem__(self, name: str) -> Any:
+        return self._row[_PREFIX + name]
+
+
+def payment_of(row: Row, operations: Sequence[Row | Prefixed]) -> Payment:
     return Payment(
         id=row["id"],
         order=row["order_id"],
@@ -149,7 +183,12 @@ def payment_of(row: Row, operations: Sequence[Row]) -> Payment:
     )
 
 
-def operation_of(row: Row) -> Operation:
+def payment_with_operations(rows: Sequence[Row]) -> Payment:
+    """The payment of an answer to `WITH_OPERATIONS`, whose rows are its operations."""
+    return payment_of(rows[0], [Prefixed(row) for row in rows if row["operation_id"] is not None])
+
+
+def operation_of(row: Row | Prefixed) -> Operation:
     return Operation(
         id=row["id"],
         payment=row["payment_id"],
