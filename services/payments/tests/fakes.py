@@ -98,9 +98,9 @@ class FakeProvider:
 
     async def fetch(self, reference: str) -> Report | Refusal:
         self._fail_before("fetch", reference)
-        return self.payments[reference]
+        return self.payments.get(reference, Refusal("not_found"))
 
-    async def recall(self, key: str) -> Report | Refusal | None:
+    async def recall(self, key: str, reference: str) -> Report | Refusal | None:
         self._fail_before("recall", key)
         return self._answers.get(key)
 

@@ -95,15 +95,15 @@ class TestProvider:
 
     async def test_it_remembers_what_a_key_did(self, candidate: Candidate) -> None:
         provider, key = candidate.provider, new_id("pop")
-        assert await provider.recall(key) is None
+        assert await provider.recall(key, "") is None
         answer = await provider.authorise(key, candidate.wish())
-        assert await provider.recall(key) == answer
+        assert await provider.recall(key, "") == answer
 
     async def test_it_remembers_what_it_refused(self, candidate: Candidate) -> None:
         report, key = await candidate.authorise(), new_id("pop")
         refused = await candidate.provider.capture(key, report.reference, 1001)
         assert isinstance(refused, Refusal)
-        assert await candidate.provider.recall(key) == refused
+        assert await candidate.provider.recall(key, report.reference) == refused
 
     async def test_parts_are_taken_and_given_back_until_nothing_is_left(
         self, candidate: Candidate

@@ -96,7 +96,7 @@ async def ask_again(
     try:
         if operation.kind is Kind.AUTHORISE and payment.provider_reference:
             return await provider.fetch(payment.provider_reference)
-        known = await provider.recall(operation.id)
+        known = await provider.recall(operation.id, payment.provider_reference)
         if known is not None:
             return known
         if not may_be_repeated(operation, now):

@@ -13,7 +13,7 @@ class ProviderError(Exception):
 
 
 class Unreachable(ProviderError):
-    """No connection: the call certainly never arrived."""
+    """No connection, or turned away at the door: the call certainly had no effect."""
 
 
 class Broken(ProviderError):
@@ -72,8 +72,11 @@ class Provider(Protocol):
     async def fetch(self, reference: str) -> Report | Refusal:
         """How a payment stands now; also after its payer has acted."""
 
-    async def recall(self, key: str) -> Report | Refusal | None:
-        """What the call under this key did; None when it has had no effect so far."""
+    async def recall(self, key: str, reference: str) -> Report | Refusal | None:
+        """What the call under this key did; None when it has had no effect so far.
+
+        `reference` is the provider's id of the payment, empty as long as nobody knows it.
+        """
 
     def parse(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:
         """A notice, once its signature is checked; header names are in lower case.

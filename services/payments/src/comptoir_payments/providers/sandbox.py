@@ -63,7 +63,7 @@ class Sandbox:
     async def fetch(self, reference: str) -> Report | Refusal:
         return _understood(await self._http.get(_path(reference)))
 
-    async def recall(self, key: str) -> Report | Refusal | None:
+    async def recall(self, key: str, reference: str) -> Report | Refusal | None:
         answer = await self._http.get(f"/v1/operations/{quote(key, safe='')}")
         if answer.status == _NOT_FOUND:
             return None

@@ -41,7 +41,7 @@ class Till:
     async def fetch(self, reference: str) -> Report | Refusal:
         return Refusal(NOT_AT_A_TILL)
 
-    async def recall(self, key: str) -> Report | Refusal | None:
+    async def recall(self, key: str, reference: str) -> Report | Refusal | None:
         return None
 
     def parse(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:
