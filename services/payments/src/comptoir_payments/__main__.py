@@ -13,14 +13,31 @@ from comptoir_payments.settings import PaymentsSettings
 from comptoir_payments.subscribers import CUSTOMERS
 from comptoir_runtime.rpc import Binding
 from comptoir_runtime.service import Parts, Runtime, main
+from comptoir_runtime.settings import SettingsError
 
 
 async def build(runtime: Runtime, settings: PaymentsSettings) -> Parts:
     """The parts of the service, with the real providers."""
-    http = HttpClient(settings.psp_url, settings.psp_timeout_seconds)
-    parts = assemble(runtime, settings, Sandbox(http, settings.psp_webhook_secret), Till())
-    parts.background.append(http.keep)
+    if not (settings.psp_url or settings.stripe_api_key):
+        raise SettingsError("PSP_URL or STRIPE_API_KEY has to be set")
+    providers: list[Provider] = [Till()]
+    connections: list[HttpClient] = []
+    if settings.psp_url:
+        connections.append(HttpClient(settings.psp_url, settings.psp_timeout_seconds))
+        providers.append(Sandbox(connections[-1], settings.psp_webhook_secret))
+    if settings.stripe_api_key:
+        connections.append(HttpClient(settings.stripe_base_url, settings.psp_timeout_seconds))
+        providers.append(_stripe(settings, connections[-1]))
+    parts = assemble(runtime, settings, *providers)
+    parts.background.extend(each.keep for each in connections)
     return parts
+
+
+def _stripe(settings: PaymentsSettings, http: HttpClient) -> Provider:
+    # Its SDK takes 33 MB and half a second, which only those pay who use it.
+    from comptoir_payments.providers.stripe.provider import Stripe  # noqa: PLC0415
+
+    return Stripe(http, settings.stripe_api_key, settings.stripe_webhook_secrets)
 
 
 def assemble(runtime: Runtime, settings: PaymentsSettings, *configured: Provider) -> Parts:

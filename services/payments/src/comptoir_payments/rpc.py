@@ -44,7 +44,7 @@ class PaymentsService:
     ) -> pb.ListPaymentMethodsResponse:
         amount = convert.amount_to_pay(request)
         methods = reading.list_payment_methods(
-            request.channel, request.country, request.currency, amount
+            request.channel, request.country, request.currency, amount, self._providers
         )
         return convert.payment_methods(methods, call.locale)
 

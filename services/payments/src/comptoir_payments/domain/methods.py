@@ -1,7 +1,7 @@
 """The means of payment a merchant offers, and to whom."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,8 @@ class Method:
     channels: frozenset[str]
     countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
+    preferred_provider: str = ""
+    """Takes the place of `provider` wherever it is configured."""
     by_token: bool = True
     """Whether it can be authorised; a till's tender is only recorded."""
     most: Mapping[str, int] = field(default_factory=dict)
@@ -23,6 +25,11 @@ class Method:
     def name(self, language: str) -> str:
         """The name in this language, French when there is none."""
         return self.names.get(language, self.names["fr"])
+
+    def provider_among(self, configured: Container[str]) -> str:
+        """Who is asked for a new payment."""
+        preferred = self.preferred_provider in configured
+        return self.preferred_provider if preferred else self.provider
 
     def is_offered(self, channel: str, country: str, currency: str, amount: int | None) -> bool:
         return (
@@ -48,6 +55,7 @@ METHODS = (
     Method(
         code="card",
         provider="sandbox",
+        preferred_provider="stripe",
         names={"fr": "Carte bancaire", "en": "Bank card", "de": "Bankkarte"},
         channels=_SHOPS | {"b2b"},
         countries=_EUROPE,
@@ -91,10 +99,21 @@ METHODS = (
 
 
 def offered(
-    channel: str, country: str, currency: str, amount: int | None = None
+    channel: str,
+    country: str,
+    currency: str,
+    amount: int | None = None,
+    configured: Container[str] = (),
 ) -> tuple[Method, ...]:
-    """What a buyer is shown, in the merchant's order; for any amount when it is None."""
-    return tuple(each for each in METHODS if each.is_offered(channel, country, currency, amount))
+    """What a buyer is shown, in the merchant's order, each with the provider that will be asked.
+
+    For any amount when it is None.
+    """
+    return tuple(
+        replace(each, provider=each.provider_among(configured))
+        for each in METHODS
+        if each.is_offered(channel, country, currency, amount)
+    )
 
 
 def by_token(code: str, currency: str) -> Method | None:

@@ -18,7 +18,7 @@ from comptoir_payments.events import PaymentMessage
 from comptoir_payments.operations.asking import carry_out, pursue
 from comptoir_payments.operations.own import authorise_own
 from comptoir_payments.operations.requests import answer, begin, earlier
-from comptoir_payments.providers.contract import Provider, Providers
+from comptoir_payments.providers.contract import Providers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.idempotency import RequestKey
 from comptoir_runtime.ids import new_id
@@ -45,14 +45,14 @@ async def authorise_payment(
         raise PaymentMethodNotOffered("no such method of payment for this currency")
     if method.provider in KINDS:
         return await _authorise_own(transactions, wanted, method.provider, request)
-    provider = providers[method.provider]
+    provider = providers[method.provider_among(providers)]
     try:
         # A single statement needs no transaction around it.
         async with transactions.reading() as session:
-            payment = _new_payment(session, wanted, method.provider, request)
+            payment = _new_payment(session, wanted, provider.name, request)
             await store.create_payment(session, payment)
     except store.RequestKnown as known:
-        return await _again(transactions, provider, wanted, request, known)
+        return await _again(transactions, providers, wanted, request, known)
     (operation,) = payment.operations
     payment = await carry_out(transactions, provider, payment, operation)
     return answer(payment, operation.id)
@@ -113,13 +113,15 @@ def _asked(
 
 async def _again(
     transactions: Transactions,
-    provider: Provider,
+    providers: Providers,
     wanted: Authorisation,
     request: RequestKey,
     known: Exception,
 ) -> PaymentMessage:
     """The same request once more: told again, asked about again, or asked for the first time."""
     payment, operation = await earlier(transactions, request, known)
+    # The one that was asked first, whoever is asked for new payments now.
+    provider = providers[payment.provider]
     if operation.was_never_asked:
         try:
             payment = await _take_up(transactions, payment, operation, wanted)

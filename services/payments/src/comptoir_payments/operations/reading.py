@@ -8,6 +8,7 @@ from comptoir_payments.domain.ledger import Balance
 from comptoir_payments.domain.methods import Method
 from comptoir_payments.domain.payments import Payment
 from comptoir_payments.operations.confirmations import require_payer
+from comptoir_payments.providers.contract import Providers
 from comptoir_runtime.auth import Principal
 from comptoir_runtime.database import Session
 
@@ -15,7 +16,7 @@ DEFAULT_CHANNEL, DEFAULT_COUNTRY, DEFAULT_CURRENCY = "web", "FR", "EUR"
 
 
 def list_payment_methods(
-    channel: str, country: str, currency: str, amount: int | None
+    channel: str, country: str, currency: str, amount: int | None, providers: Providers
 ) -> tuple[Method, ...]:
     """The means of payment offered; empty parameters take their defaults."""
     return methods.offered(
@@ -23,6 +24,7 @@ def list_payment_methods(
         country or DEFAULT_COUNTRY,
         currency or DEFAULT_CURRENCY,
         amount,
+        providers,
     )
 
 

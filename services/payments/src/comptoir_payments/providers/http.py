@@ -122,7 +122,11 @@ class HttpClient:
         return await self._call("GET", path, b"", {})
 
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        return await self._call("POST", path, body, headers)
+        return await self._call("POST", path, body, {"content-type": "application/json", **headers})
+
+    async def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Any other request; its headers say of what kind the body is."""
+        return await self._call(method, path, body, headers)
 
     async def keep(self) -> None:
         """Closes connections that are idle for long, and all of them when it is cancelled."""
@@ -185,7 +189,6 @@ class HttpClient:
         lines = [
             f"{method} {self._prefix}{path} HTTP/1.1",
             f"host: {self._authority}",
-            "content-type: application/json",
             f"content-length: {len(body)}",
             *(f"{name}: {value}" for name, value in headers.items()),
             "\r\n",

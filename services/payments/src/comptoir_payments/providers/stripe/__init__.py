@@ -1,0 +1,1 @@
+"""Stripe, or anything that speaks its API, through its official SDK."""
