@@ -8,6 +8,8 @@ import pytest
 
 from comptoir_testing.registry import ServiceUnderTest
 from services.payments.tests.conftest import SERVICE
+from services.payments.tests.integration.peers import processes
+from services.payments.tests.integration.peers.processes import peer
 from services.payments.tests.integration.psp import SECRET, Psp
 
 
@@ -32,6 +34,20 @@ async def _no_scripts_left(psp: Psp) -> AsyncIterator[None]:
 @pytest.fixture
 def psp_url(psp: Psp) -> str:
     return psp.url
+
+
+@pytest.fixture(scope="session")
+def localstripe_url() -> Iterator[str]:
+    """A peer that plays Stripe: payment intents, 3-D Secure, webhooks."""
+    with peer(processes.localstripe()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def stateful_mock_url() -> Iterator[str]:
+    """Another one: idempotency keys, declines, failures."""
+    with peer(processes.stateful_mock()) as url:
+        yield url
 
 
 @pytest.fixture
