@@ -67,6 +67,7 @@ class Listener:
     """Stands where the gateway stands: raw body and headers in, HandleWebhook, status out."""
 
     port: int
+    provider: str = "sandbox"
     harness: ServiceHarness | None = None
     new: list[bool] = field(default_factory=list)
     """What HandleWebhook answered, in order."""
@@ -77,7 +78,7 @@ class Listener:
             return web.Response(status=503)
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        wanted = pb.HandleWebhookRequest(provider="sandbox", body=body, headers=headers)
+        wanted = pb.HandleWebhookRequest(provider=self.provider, body=body, headers=headers)
         try:
             answer = await self.harness.call("HandleWebhook", wanted)
         except RemoteFailure:
@@ -88,8 +89,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Listener]:
-    app, listener = web.Application(), Listener(0)
+async def listening(provider: str = "sandbox") -> AsyncIterator[Listener]:
+    app, listener = web.Application(), Listener(0, provider)
     app.router.add_post("/hook", listener.handle)
     runner = web.AppRunner(app)
     await runner.setup()

@@ -4,10 +4,13 @@ Each front speaks the payment intents of Stripe's present API towards us. What i
 its class; all else, amounts, refusals, replays and failures, is the peer's own word.
 """
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -28,6 +31,16 @@ class Refused(Exception):
         self.status, self.body = status, body
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with a call: its answer, or all of it."""
+
+    when: Literal["before", "after"]
+    """Whether it has had its effect at the peer."""
+    how: Literal["reset", "silence", "status"]
+    status: int = 500
+
+
 class Front:
     """What both peers have in common."""
 
@@ -35,10 +48,18 @@ class Front:
         self._peer = peer
         self._client: aiohttp.ClientSession
         self.url = ""
+        self.faults: deque[Fault] = deque()
+        """What goes wrong with the next calls that move something."""
+        self.posted: list[str] = []
+        """The paths of all calls that move something."""
+        self.search_lags = False
+        """Stripe's search does not find at once what has just been made."""
+        self.approves: Callable[[Json], None] = _as_asked
+        """Changes what is answered, where another amount than asked is to be approved."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Front"]:
-        app = web.Application(middlewares=[_hand_on])
+        app = web.Application(middlewares=[self._go_wrong, _hand_on])
         path = "/v1/payment_intents"
         app.router.add_post(path, self._create)
         app.router.add_get(path + "/search", self._search)
@@ -72,6 +93,11 @@ class Front:
                 raise Refused(reply.status, body)
             return body
 
+    async def tell(self, path: str, form: Mapping[str, str]) -> None:
+        """Something about the peer itself, which it answers with nothing."""
+        async with self._client.post(self._peer + path, data=dict(form)) as reply:
+            assert reply.status == 200, await reply.text()
+
     async def intent(self, reference: str) -> Json:
         raise NotImplementedError
 
@@ -96,10 +122,32 @@ class Front:
     async def _retrieve(self, request: web.Request) -> web.Response:
         return web.json_response(await self.intent(request.match_info["id"]))
 
+    @web.middleware
+    async def _go_wrong(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        moves = request.method == "POST"
+        if moves:
+            self.posted.append(request.path)
+        fault = self.faults.popleft() if moves and self.faults else None
+        answer = web.json_response({"error": {"type": "api_error"}}, status=503)
+        if fault is None or fault.when == "after":
+            answer = await handler(request)
+        if fault is None:
+            return answer
+        connection = request.transport
+        assert connection is not None
+        # Until the caller gives up, which nothing here is told.
+        while fault.how == "silence" and not connection.is_closing():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        if fault.how == "status":
+            return web.json_response({"error": {"type": "api_error"}}, status=fault.status)
+        connection.abort()
+        return answer
+
     async def _search(self, request: web.Request) -> web.Response:
         query = _QUERY.fullmatch(request.query["query"])
         assert query is not None, "the provider searches for an operation"
-        found = [await self.intent(each) for each in await self._found(query[1])]
+        made = [] if self.search_lags else await self._found(query[1])
+        found = [await self.intent(each) for each in made]
         return web.json_response({"object": "search_result", "data": found, "has_more": False})
 
 
@@ -166,6 +214,7 @@ class LocalstripeFront(Front):
         if charge is not None:
             charge["amount_captured"] = taken
             charge["amount_refunded"] -= charge["amount"] - taken if charge["captured"] else 0
+        self.approves(intent)
         return intent
 
 
@@ -231,7 +280,7 @@ class StatefulMockFront(Front):
         released = charge["refunded"] and not charge["captured"]
         charge["amount_refunded"] -= given_up if charge["captured"] or released else 0
         status = "succeeded" if charge["captured"] else "requires_capture"
-        return {
+        intent = {
             "id": charge["id"],
             "object": "payment_intent",
             "status": "canceled" if released else status,
@@ -245,6 +294,12 @@ class StatefulMockFront(Front):
             "next_action": None,
             "payment_method": None,
         }
+        self.approves(intent)
+        return intent
+
+
+def _as_asked(intent: Json) -> None:
+    """Changes nothing."""
 
 
 @web.middleware
