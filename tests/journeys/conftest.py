@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 import pytest_asyncio
 from rich.console import Console
 
@@ -17,15 +18,15 @@ from tests.journeys.stage import a_platform
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def surroundings() -> AsyncIterator[Surroundings]:
-    """A platform with its catalogue."""
+    """All there is to know about the platform."""
     async with a_platform() as (platform, workspace):
         door = Door.of(platform.surroundings)
         await platform.during(ensure_catalogue(door, workspace.root, None, Console(quiet=True)))
         yield platform.surroundings
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stage(surroundings: Surroundings) -> Stage:
+@pytest.fixture(scope="session")
+def stage(surroundings: Surroundings) -> Stage:
     """Where the journeys take place."""
     administrator = surroundings.administrator
     return Stage(
