@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Literal
 
 import grpc
 import pytest
@@ -175,7 +175,7 @@ class TestStatefulMock:
         [("before", Payment.STATE_FAILED), ("after", Payment.STATE_AUTHORISED)],
     )
     async def test_f22_after_23_hours_stripe_is_only_asked(
-        self, harness: ServiceHarness, front: Front, when: Any, state: int
+        self, harness: ServiceHarness, front: Front, when: Literal["before", "after"], state: int
     ) -> None:
         front.faults.append(Fault(when, "silence"))
         payment = await authorise(harness, factories.authorise("tok_visa"))
@@ -189,7 +189,7 @@ class TestStatefulMock:
 
     @pytest.mark.parametrize("when", ["before", "after"])
     async def test_f21_a_lost_capture_is_taken_once(
-        self, harness: ServiceHarness, front: Front, when: Any
+        self, harness: ServiceHarness, front: Front, when: Literal["before", "after"]
     ) -> None:
         payment = await authorise(harness, factories.authorise("tok_visa"))
         request = factories.capture(payment.id)
@@ -205,7 +205,7 @@ class TestStatefulMock:
 
     @pytest.mark.parametrize("when", ["before", "after"])
     async def test_f21_a_lost_refund_is_given_back_once(
-        self, harness: ServiceHarness, front: Front, when: Any
+        self, harness: ServiceHarness, front: Front, when: Literal["before", "after"]
     ) -> None:
         payment = await authorise(harness, factories.authorise("tok_visa"))
         await capture(harness, payment.id)
@@ -326,6 +326,21 @@ class TestLocalstripe:
     ) -> None:
         payment = await authorise(harness, factories.authorise("pm_card_visa"))
         assert (await void(harness, payment.id)).state == Payment.STATE_VOIDED
+        assert (await front.intent(payment.provider_reference))["status"] == "canceled"
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    async def test_f21_a_lost_release_is_released_once(
+        self, harness: ServiceHarness, front: Front, when: Literal["before", "after"]
+    ) -> None:
+        payment = await authorise(harness, factories.authorise("pm_card_visa"))
+        front.faults.append(Fault(when, "silence"))
+        request = factories.void(payment.id)
+        assert await reason_of(harness, "VoidPayment", request) == "OUTCOME_UNKNOWN"
+
+        harness.clock.advance(2)
+
+        await reached(harness, payment.id, Payment.STATE_VOIDED)
+        assert (await call(harness, "VoidPayment", request)).state == Payment.STATE_VOIDED
         assert (await front.intent(payment.provider_reference))["status"] == "canceled"
 
     async def test_of_a_part_taken_the_rest_is_known_to_be_given_up(

@@ -249,6 +249,24 @@ class TestWords:
             with pytest.raises(Broken):
                 await provider.recall("pop_1", "")
 
+    @pytest.mark.parametrize("page", [{}, {"data": None}, {"data": ["pi_1"]}, {"data": [{}]}])
+    async def test_a_list_that_cannot_be_read_tells_nothing(self, page: Json) -> None:
+        async with stripe_that((200, page)) as (provider, _):
+            with pytest.raises(Broken):
+                await provider.recall("pop_1", "")
+
+    async def test_a_refund_without_its_payment_tells_nothing(self) -> None:
+        refund = {"id": "re_1", "amount": 100, "currency": "eur", "status": "succeeded"}
+        async with stripe_that((200, taken(1000)), (200, refund)) as (provider, _):
+            with pytest.raises(Broken):
+                await provider.refund("pop_3", "pi_1", 100)
+
+    async def test_a_refusal_that_cannot_be_looked_into_tells_nothing(self) -> None:
+        answers = (200, intent()), (400, error()), (404, error(code="resource_missing"))
+        async with stripe_that(*answers) as (provider, _):
+            with pytest.raises(Broken):
+                await provider.capture("pop_2", "pi_1", 400)
+
     async def test_a_page_that_is_not_the_last_tells_nothing(self) -> None:
         page = {"data": [], "has_more": True}
         async with stripe_that((200, taken(1000)), (200, page)) as (provider, _):

@@ -164,7 +164,7 @@ class Stripe:
         except _Refused as refused:
             over = amount > stands.captured - stands.refunded
             return Refusal("refund_exceeds_captured") if over else refused.refusal
-        return _refund(refund, _read(refund["payment_intent"]))
+        return _refund(refund, _read(refund.get("payment_intent")))
 
     async def fetch(self, reference: str) -> Report | Refusal:
         try:
@@ -204,22 +204,26 @@ class Stripe:
                 }
             )
         )
-        return _authorisation(found["data"][0]) if found["data"] else None
+        made = _listed(found)
+        return _authorisation(made[0]) if made else None
 
     async def _refunded_under(self, key: str, stands: Report) -> Report | Refusal | None:
         page = await _answer(
             self._refunds.list_async({"payment_intent": stands.reference, "limit": 100})
         )
-        for refund in page["data"]:
-            if refund["metadata"].get(OPERATION) == key:
+        for refund in _listed(page):
+            if (refund.get("metadata") or {}).get(OPERATION) == key:
                 return _refund(refund, stands)
-        return _unread() if page["has_more"] else None
+        return _unread() if page.get("has_more") else None
 
     async def _not_captured(
         self, key: str, reference: str, amount: int, refused: _Refused
     ) -> Report | Refusal:
         """A refusal may only mean that the same call, made twice, has come through before."""
-        intent = await self._intent(reference)
+        try:
+            intent = await self._intent(reference)
+        except _Refused:
+            return _unread()
         known = _capture(intent, key)
         if known is not None:
             return known
@@ -258,11 +262,18 @@ def _unread() -> NoReturn:
 # --- reading answers; each raises `Broken` for what it cannot read ------------------------------
 
 
-def _read(intent: Object) -> Report:
+def _read(intent: Any) -> Report:
     try:
         return read_intent(intent)
     except UNREADABLE:
         _unread()
+
+
+def _listed(page: Object) -> list[dict[str, Any]]:
+    found = page.get("data")
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        _unread()
+    return found
 
 
 def _authorisation(intent: Object) -> Report:
