@@ -196,6 +196,19 @@ class TestTruth:
             events_pb2.PaymentVoided,
         ]
 
+    async def test_f23_three_days_late_nothing_is_new(self, harness: ServiceHarness) -> None:
+        payment = await authorise(harness)
+        late = notice_about(payment)
+        await capture(harness, payment.id)
+        settled = await refund(harness, payment.id, "2.00")
+        harness.clock.advance(3 * 24 * 3600)
+
+        assert await handle(harness, signed(late, harness.clock.now()))
+
+        await until(lambda: nothing_open(harness))
+        assert await get(harness, payment.id) == settled
+        assert len(await harness.events()) == 3
+
     async def test_a_provider_that_is_away_is_asked_later(
         self, harness: ServiceHarness, psp: Psp
     ) -> None:

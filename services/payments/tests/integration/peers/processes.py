@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -47,7 +48,8 @@ def localstripe() -> Iterator[str]:
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         uv = _program("uv", ROOT / ".venv" / "bin" / "uv")
-        _fetch(uv, "venv", "--quiet", "--allow-existing", str(folder))
+        ours = ("--python", sys.executable)
+        _fetch(uv, "venv", "--quiet", "--allow-existing", *ours, str(folder))
         _fetch(uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(LOCALSTRIPE))
         (folder / "complete").touch()
     arguments = ("localstripe", "--port", "0", "--from-scratch")
@@ -85,8 +87,8 @@ def _fetch(*command: str) -> None:
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_FETCH_SECONDS)
     except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise PeerMissing(f"it could not be fetched: {last}") from None
+        why = error.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise PeerMissing(f"it could not be fetched: {why}") from None
     except subprocess.TimeoutExpired:
         raise PeerMissing(f"it could not be fetched within {_FETCH_SECONDS} s") from None
 
