@@ -103,6 +103,12 @@ class TestRequests:
         assert isinstance(report, Report)
         assert (report.status, report.moved) == (Status.APPROVED, 1000)
 
+    async def test_an_address_that_nobody_gave_is_not_sent(self) -> None:
+        """Stripe takes an empty one for a mistake."""
+        async with stripe_that((200, intent())) as (provider, script):
+            await provider.authorise("pop_1", replace(WISH, return_url=""))
+        assert "return_url" not in script.asked[0].form
+
     async def test_nothing_is_told_about_this_machine(self) -> None:
         async with stripe_that((200, intent()), (200, intent())) as (provider, script):
             for _ in range(2):

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import stripe
-from stripe.params import PaymentIntentCaptureParams
+from stripe.params import PaymentIntentCaptureParams, PaymentIntentCreateParams
 
 from comptoir_payments.domain.reports import Refusal, Report, Status
 from comptoir_payments.providers.contract import Broken, Notice, Unreachable, Wish
@@ -80,21 +80,20 @@ class Stripe:
             amount = to_stripe(wish.amount, wish.currency)
         except NotRepresentable:
             return NOT_REPRESENTABLE
-        call = self._intents.create_async(
-            {
-                "amount": amount,
-                "currency": wish.currency.lower(),
-                "payment_method": wish.token,
-                "allowed_payment_method_types": ["card"],
-                "payment_method_options": {"card": {"request_multicapture": "if_available"}},
-                "capture_method": "manual",
-                "confirm": True,
-                "return_url": wish.return_url,
-                "metadata": {PAYMENT: wish.payment, OPERATION: key},
-                "expand": EXPANDED,
-            },
-            {"idempotency_key": key},
-        )
+        wanted: PaymentIntentCreateParams = {
+            "amount": amount,
+            "currency": wish.currency.lower(),
+            "payment_method": wish.token,
+            "allowed_payment_method_types": ["card"],
+            "payment_method_options": {"card": {"request_multicapture": "if_available"}},
+            "capture_method": "manual",
+            "confirm": True,
+            "metadata": {PAYMENT: wish.payment, OPERATION: key},
+            "expand": EXPANDED,
+        }
+        if wish.return_url:
+            wanted["return_url"] = wish.return_url
+        call = self._intents.create_async(wanted, {"idempotency_key": key})
         try:
             return _authorisation(await _answer(call))
         except _Refused as refused:
