@@ -9,6 +9,8 @@ from comptoir_runtime.settings import Settings
 class PaymentsSettings(Settings):
     """What only payments reads. Times are in seconds."""
 
+    idempotency_hours: int = 30 * 24
+    """How long answers are kept under their request ids: where money moves, a month."""
     psp_url: str = ""
     """Address of the sandbox provider, such as http://127.0.0.1:8080; required without Stripe."""
     psp_webhook_secret: tuple[str, ...] = field(default=(), repr=False)
