@@ -1,6 +1,8 @@
 """Calls that many tests make, as the orders service."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -10,6 +12,9 @@ from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
 
+T = TypeVar("T")
+# What a busy machine answers, and what the same request made again gets over.
+_BUSY = {"OVERLOADED", "LOCK_TIMEOUT", "CONCURRENT_CHANGE", "OUTCOME_UNKNOWN"}
 Payment = payment_pb2.Payment
 Operation = payment_pb2.Operation
 
@@ -56,6 +61,26 @@ async def reason_of(harness: ServiceHarness, name: str, request: Message) -> str
     """The reason of a refusal; empty when the call is carried out."""
     try:
         await call(harness, name, request)
+    except RemoteFailure as refusal:
+        return refusal.reason
+    return ""
+
+
+async def patiently(make: Callable[[], Awaitable[T]]) -> T:
+    """What comes of a call that is made again while the service is busy, as its callers do."""
+    while True:
+        try:
+            return await make()
+        except RemoteFailure as refusal:
+            if refusal.reason not in _BUSY:
+                raise
+        await asyncio.sleep(0.05)
+
+
+async def lasting_reason_of(harness: ServiceHarness, name: str, request: Message) -> str:
+    """As `reason_of`; the same request is made again while the machine is busy."""
+    try:
+        await patiently(lambda: call(harness, name, request))
     except RemoteFailure as refusal:
         return refusal.reason
     return ""

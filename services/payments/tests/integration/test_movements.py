@@ -16,6 +16,7 @@ from services.payments.tests.integration.calls import (
     call,
     capture,
     get,
+    lasting_reason_of,
     reason_of,
     refund,
     void,
@@ -111,7 +112,7 @@ class TestCapture:
 
         reasons = await asyncio.gather(
             *(
-                reason_of(harness, "CapturePayment", factories.capture(payment.id, "1.00"))
+                lasting_reason_of(harness, "CapturePayment", factories.capture(payment.id, "1.00"))
                 for _ in range(50)
             )
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, timedelta
+from functools import partial
 
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir_runtime.errors import RemoteFailure
@@ -13,6 +14,7 @@ from services.payments.tests.integration.calls import (
     call,
     capture,
     get,
+    patiently,
     reason_of,
     refund,
 )
@@ -73,7 +75,10 @@ class TestOnAccount:
         await call(harness, "SetCreditAccount", factories.account(buyers=buyers))
 
         answers = await asyncio.gather(
-            *(pay(harness, on_account("30.00", payer=buyer)) for buyer in buyers),
+            *(
+                patiently(partial(pay, harness, on_account("30.00", payer=buyer)))
+                for buyer in buyers
+            ),
             return_exceptions=True,
         )
 

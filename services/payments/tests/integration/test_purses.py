@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from services.payments.tests.integration.calls import (
     capture,
     get,
     only_payment,
+    patiently,
     reason_of,
     refund,
     void,
@@ -50,7 +52,7 @@ class TestGiftCard:
     async def test_the_same_request_is_told_the_same_code(self, harness: ServiceHarness) -> None:
         request = factories.gift_card()
         first, *others = await asyncio.gather(
-            *(call(harness, "IssueGiftCard", request) for _ in range(5))
+            *(patiently(partial(call, harness, "IssueGiftCard", request)) for _ in range(5))
         )
         assert all(each == first for each in others)
         (event,) = await harness.events()
@@ -172,7 +174,8 @@ class TestGiftCard:
         attempts = [by_card(code, "20.00", payer=f"cus_{n}") for n in range(20)]
 
         answers = await asyncio.gather(
-            *(pay(harness, request) for request in attempts), return_exceptions=True
+            *(patiently(partial(pay, harness, request)) for request in attempts),
+            return_exceptions=True,
         )
 
         paid = [each for each in answers if isinstance(each, Payment)]
@@ -188,11 +191,13 @@ class TestGiftCard:
         code = await issue(harness, "50.00")
         payment = await pay(harness, by_card(code, "42.00"))
         await asyncio.gather(
-            *(capture(harness, payment.id) for _ in range(8)), return_exceptions=True
+            *(patiently(partial(capture, harness, payment.id)) for _ in range(8)),
+            return_exceptions=True,
         )
         assert await left_on(harness, code) == ("8.00", "8.00")
         await asyncio.gather(
-            *(refund(harness, payment.id, "42.00") for _ in range(8)), return_exceptions=True
+            *(patiently(partial(refund, harness, payment.id, "42.00")) for _ in range(8)),
+            return_exceptions=True,
         )
         assert await left_on(harness, code) == ("50.00", "50.00")
         assert await purses_follow_the_ledger(harness)
@@ -249,7 +254,12 @@ class TestStoreCredit:
 
     async def test_grants_add_up(self, harness: ServiceHarness) -> None:
         await asyncio.gather(
-            *(call(harness, "GrantStoreCredit", factories.credit(amount="1.00")) for _ in range(9))
+            *(
+                patiently(
+                    partial(call, harness, "GrantStoreCredit", factories.credit(amount="1.00"))
+                )
+                for _ in range(9)
+            )
         )
         credit = await call(
             harness, "GetStoreCredit", pb.GetStoreCreditRequest(customer="cus_test")

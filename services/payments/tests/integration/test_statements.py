@@ -58,7 +58,8 @@ async def settled_by(psp: Psp, *payments: Payment) -> list[report_pb2.ReportLine
     kinds = {"capture": Kind.KIND_CAPTURE, "refund": Kind.KIND_REFUND}
     lines = []
     for entry in await psp.journal():
-        if entry["payment_id"] in known and entry["kind"] in kinds:
+        # Others tell of cards, refusals and events.
+        if entry.get("payment_id") in known and entry.get("kind") in kinds:
             moved = entry["answer"]["operation"]
             lines.append(
                 factories.line(
