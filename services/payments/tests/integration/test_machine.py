@@ -104,7 +104,10 @@ async def settle_everything(harness: ServiceHarness, machine: Machine) -> None:
         # The resolver works in between.
         await asyncio.sleep(0.05)
     waiting = [each.key for each in machine.asked if each.open]
-    raise AssertionError(f"still open: {open_still}, still asked: {waiting}")
+    theirs = [
+        each for each in machine.provider.payments.values() if each.payment in str(open_still)
+    ]
+    raise AssertionError(f"still open: {open_still}, still asked: {waiting}, theirs: {theirs}")
 
 
 async def compare_with_provider(harness: ServiceHarness, provider: FakeProvider) -> None:

@@ -130,3 +130,28 @@ class TestSettled:
 
     def test_a_payment_without_an_outcome_is_not(self) -> None:
         assert not is_settled(created(), report(Status.PENDING))
+
+
+class TestLateNews:
+    def test_f23_what_was_given_up_unknown_is_given_up_by_the_reference_it_turns_out_to_have(
+        self,
+    ) -> None:
+        payment = replace(ended(State.VOIDED), provider_reference="")
+        claimed, release = claim(
+            payment, report(), Step.RELEASE, operation_id="pop_9", cause="evt", now=NOW
+        )
+        assert (release.kind, release.amount) == (Kind.VOID, 1000)
+        assert claimed.provider_reference == "psp_1"
+
+    def test_what_went_back_by_another_means_is_not_looked_for_at_the_provider(self) -> None:
+        refund = replace(
+            values.operation(captured(), Kind.REFUND, 400),
+            progress=Progress.SUCCEEDED,
+            next_attempt_at=None,
+            means="store_credit",
+        )
+        payment = captured(refunded=400).having(refund)
+        assert payment.refunded_elsewhere == 400
+        assert next_step(payment, report(captured=1000)) is Step.NOTHING
+        assert next_step(payment, report(captured=1000, refunded=100)) is Step.ADOPT_REFUND
+        assert next_step(payment, report(captured=1000, refunded=700)) is Step.REVIEW

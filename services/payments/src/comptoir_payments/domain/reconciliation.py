@@ -98,8 +98,10 @@ def claim(
             kind, amount = Kind.VOID, payment.capturable - report.held
             payment = replace(payment, voiding=True)
         case _:
+            # Where it was given up before anybody knew its reference, this is how we learn it.
+            reference = payment.provider_reference or report.reference
             kind, amount = Kind.VOID, report.held
-            payment = replace(payment, voiding=True)
+            payment = replace(payment, voiding=True, provider_reference=reference)
     request = RequestKey(SCOPE, payment.provider, f"{cause}:{kind}:{payment.version}", b"")
     return payment, new_operation(
         payment, kind, amount, operation_id=operation_id, request=request, now=now

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from comptoir_payments import events, store
 from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress
-from comptoir_payments.domain.reports import NeverAsked, NoAnswer, Outcome, Refusal
+from comptoir_payments.domain.reconciliation import is_settled
+from comptoir_payments.domain.reports import NeverAsked, NoAnswer, Outcome, Refusal, Report
 from comptoir_payments.domain.settlements import (
     NEVER_RECEIVED,
     Settlement,
@@ -147,6 +148,7 @@ async def record(
         current = await store.lock_payment(session, payment.id)
         same = current.operation(operation.id)
         if not same.is_open:
+            await _take_note(session, current, same, outcome)
             return current
         return await write(session, _settled(session, current, same, outcome))
 
@@ -175,6 +177,23 @@ async def write(session: Session, settlement: Settlement) -> Payment:
     if settlement.occasion is not None:
         session.emit(events.about(settlement.occasion, message, operation))
     return payment
+
+
+async def _take_note(
+    session: Session, payment: Payment, operation: Operation, outcome: Outcome | None
+) -> None:
+    """A word that comes after its operation has ended, such as a yes after the release."""
+    if isinstance(outcome, Report) and not is_settled(payment, outcome):
+        await store.keep_notice(
+            session,
+            payment.provider,
+            f"late:{operation.id}",
+            outcome.status,
+            payment=payment.id,
+            reference=outcome.reference,
+            state="open",
+            now=session.clock.now(),
+        )
 
 
 async def _compare_books(session: Session, payment: Payment, operation: Operation) -> None:

@@ -133,7 +133,7 @@ async def _move(
     except (Failure, AlreadyEnded, store.RequestKnown) as refusal:
         # Perhaps it was carried out before: then that is the answer, whatever is left now.
         payment, operation = await earlier(transactions, request, refusal)
-        if operation.was_never_asked:
+        if operation.was_never_asked and not isinstance(refusal, store.RequestKnown):
             raise
         if operation.is_open:
             provider = providers[payment.provider]
