@@ -20,6 +20,7 @@ from comptoir_orders.domain.orders import (
 )
 from comptoir_orders.domain.processes import Intent
 from comptoir_orders.domain.sourcing import Allocation
+from comptoir_orders.domain.tenders import TenderChoice
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LYON = Point(45.76, 4.83)
@@ -89,13 +90,19 @@ def collected_in(store: str) -> Delivery:
     return Delivery(DeliveryMode.PICK_UP, location=store, shipping_method="store_pick_up")
 
 
-def intent(cart: str = "crt_1", *, token: str = "tok_ok", buyer: str = "cus_test") -> Intent:
+def intent(
+    cart: str = "crt_1",
+    *,
+    token: str = "tok_ok",
+    buyer: str = "cus_test",
+    tenders: tuple[TenderChoice, ...] = (),
+) -> Intent:
     return Intent(
         cart=cart,
         cart_version="",
         quote=f"fingerprint-{cart}",
-        method="card",
-        token=token,
+        tenders=tenders or (TenderChoice("card", token),),
+        tender_currency="EUR" if any(each.amount for each in tenders) else "",
         return_url="https://shop.example/return",
         buyer=buyer,
         staff="" if buyer else "stf_test",

@@ -40,7 +40,9 @@ def refusal(reason: str, **metadata: str) -> RemoteFailure:
 
 
 def lost(where: str) -> OutcomeUnknown:
-    return OutcomeUnknown(f"no answer from {where}", metadata={"procedure": where})
+    return OutcomeUnknown(
+        f"no answer from {where}", metadata={"reason": "UNAVAILABLE", "procedure": where}
+    )
 
 
 class Town:
@@ -87,6 +89,8 @@ class FakeCarts:
         self.quotes: dict[str, Quote] = {}
         self.held: dict[str, str] = {}
         self.over: set[str] = set()
+        self.redeemed: dict[str, list[str]] = {}
+        """Which checkouts use each coupon now."""
         self.locks = 0
         self.prices: dict[str, int] = {"KETTLE": 2500, "LAMP": 2000}
 
@@ -108,6 +112,9 @@ class FakeCarts:
             raise refusal("CART_NOT_OPEN")
         if quote != found.fingerprint:
             raise refusal("QUOTE_CHANGED", quote=found.fingerprint)
+        if cart not in self.held:
+            for code in found.coupons:
+                self.redeemed.setdefault(code, []).append(checkout)
         self.held[cart] = checkout
         await self._town.at("lock done")
         return found
@@ -117,6 +124,8 @@ class FakeCarts:
         self.over.add(checkout)
         if self.held.get(cart) == checkout:
             del self.held[cart]
+            for users in self.redeemed.values():
+                users.remove(checkout)
         await self._town.at("unlock done")
 
     async def price(
@@ -218,24 +227,41 @@ class FakePayment:
     view: PaymentView
     order: str
     amount: int
+    card: str = ""
+    """Code of the gift card it is held on."""
     voided: bool = False
     captured: dict[str, int] = field(default_factory=dict)
+    refunded: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def now(self) -> PaymentView:
+        taken, given_back = sum(self.captured.values()), sum(self.refunded.values())
+        return replace(self.view, captured=taken, refunded=given_back)
 
 
 class FakePayments:
-    """Tokens: tok_ok, tok_decline, tok_3ds, tok_unknown (says so), tok_wrong (another amount)."""
+    """Tokens: tok_ok, tok_decline, tok_3ds, tok_unknown (says so), tok_wrong (another amount).
+
+    The token of a gift card is its code; what a payment holds is missing from its balance.
+    """
 
     def __init__(self, town: Town) -> None:
         self._town = town
         self.by_id: dict[str, FakePayment] = {}
         self.by_key: dict[str, str] = {}
+        self.cards: dict[str, int] = {}
         self.asked = 0
+        self.asked_for: list[tuple[str, str, int]] = []
+        """Key, method and amount of each request."""
+        self.given_up: list[str] = []
 
     def kept(self) -> list[FakePayment]:
         return [
             payment
             for payment in self.by_id.values()
-            if not payment.voided and payment.view.status is not PaymentStatus.ENDED
+            if not payment.voided
+            and payment.view.status is not PaymentStatus.ENDED
+            and (not payment.captured or payment.now.left_to_refund > 0)
         ]
 
     def settle(self, payment: str, status: PaymentStatus, decline_code: str = "") -> None:
@@ -264,11 +290,17 @@ class FakePayments:
     ) -> PaymentView:
         await self._town.at("authorise")
         self.asked += 1
+        self.asked_for.append((key, method, amount))
+        card = token if method == "gift_card" else ""
         if key not in self.by_key:
             payment = f"pay_{len(self.by_id) + 1}"
+            if card and self.cards[card] < amount:
+                token = "tok_decline"
+            elif card:
+                self.cards[card] -= amount
             self.by_key[key] = payment
             self.by_id[payment] = FakePayment(
-                _first_view(payment, token, amount, currency), order, amount
+                _first_view(payment, token, amount, currency), order, amount, card
             )
         found = self.by_id[self.by_key[key]]
         assert (found.order, found.amount) == (order, amount), "another body under the same key"
@@ -279,11 +311,15 @@ class FakePayments:
 
     async def ask(self, key: str, payment: str) -> PaymentView:
         await self._town.at("ask")
-        return self.by_id[payment].view
+        return self.by_id[payment].now
+
+    async def get(self, payment: str) -> PaymentView:
+        await self._town.at("get")
+        return self.by_id[payment].now
 
     async def find(self, order: str) -> list[PaymentView]:
         await self._town.at("find")
-        return [payment.view for payment in self.by_id.values() if payment.order == order]
+        return [each.now for each in reversed(self.by_id.values()) if each.order == order]
 
     async def void(self, key: str, payment: str) -> None:
         await self._town.at("void")
@@ -292,11 +328,23 @@ class FakePayments:
             raise refusal("PAYMENT_ALREADY_CAPTURED")
         if found.view.status is PaymentStatus.UNKNOWN:
             raise lost("void")
+        if not found.voided:
+            self.given_up.append(payment)
+            if found.card and found.view.status is PaymentStatus.AUTHORISED:
+                self.cards[found.card] += found.amount
         found.voided = True
         found.view = replace(found.view, status=PaymentStatus.ENDED, authorised=0)
         await self._town.at("void done")
 
-    async def capture(self, key: str, payment: str, amount: int, currency: str) -> None:
+    async def refund(self, key: str, payment: str, amount: int, currency: str) -> None:
+        await self._town.at("refund")
+        found = self.by_id[payment]
+        if key not in found.refunded:
+            assert amount <= found.now.left_to_refund, "more than was taken"
+            found.refunded[key] = amount
+        await self._town.at("refund done")
+
+    async def capture(self, key: str, payment: str, amount: int, currency: str) -> PaymentView:
         await self._town.at("capture")
         found = self.by_id[payment]
         if key not in found.captured:
@@ -304,6 +352,7 @@ class FakePayments:
                 raise refusal("CAPTURE_EXCEEDS_AUTHORISATION")
             found.captured[key] = amount
         await self._town.at("capture done")
+        return found.now
 
     async def record_till(
         self,

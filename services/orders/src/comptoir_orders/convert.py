@@ -1,17 +1,22 @@
 """Requests to values, placements to messages; orders and fulfilments as in the events."""
 
+from collections.abc import Sequence
+
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir_orders.domain.fulfilments import FulfilmentState
 from comptoir_orders.domain.orders import OrderState
 from comptoir_orders.domain.placement import State
 from comptoir_orders.domain.processes import Intent, PlacementData, TenderTaken, TillSale
-from comptoir_orders.errors import TendersDoNotMatch
+from comptoir_orders.domain.processes import Kind as ProcessKind
+from comptoir_orders.domain.tenders import TenderChoice
+from comptoir_orders.errors import InvalidPayment, TendersDoNotMatch
 from comptoir_orders.events import fulfilment_message, order_message, timestamp
 from comptoir_orders.store.fulfilments import Filter
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import money
 from comptoir_runtime.auth import Kind, Principal
+from comptoir_runtime.errors import Violation
 
 __all__ = [
     "fulfilment_filter",
@@ -20,6 +25,7 @@ __all__ = [
     "order_message",
     "order_states",
     "placement_message",
+    "process_message",
     "till_sale_of",
 ]
 
@@ -29,6 +35,13 @@ _PLACEMENT_STATES = {
     State.PLACED: order_pb2.Placement.STATE_PLACED,
     State.FAILED: order_pb2.Placement.STATE_FAILED,
     State.CANCELLED: order_pb2.Placement.STATE_CANCELLED,
+}
+_PROCESS_KINDS = {
+    ProcessKind.PLACEMENT: order_pb2.Process.KIND_PLACEMENT,
+    ProcessKind.STORE_SALE: order_pb2.Process.KIND_STORE_SALE,
+    ProcessKind.CANCELLATION: order_pb2.Process.KIND_CANCELLATION,
+    ProcessKind.CAPTURE: order_pb2.Process.KIND_CAPTURE,
+    ProcessKind.VOID: order_pb2.Process.KIND_VOID,
 }
 _ORDER_STATES: dict[int, tuple[OrderState, ...]] = {
     # One that is being cancelled reads as placed until it is cancelled.
@@ -61,12 +74,15 @@ def fulfilment_filter(request: pb.ListFulfilmentsRequest) -> Filter:
 def intent_of(request: pb.PlaceOrderRequest, principal: Principal) -> Intent:
     """What the buyer asks for; staff ask on behalf of the cart's owner."""
     assists = principal.kind in (Kind.STAFF, Kind.CLIENT)
+    field, chosen = _chosen(request)
     return Intent(
         cart=request.cart,
         cart_version=request.cart_version,
         quote=request.quote,
-        method=request.payment.method,
-        token=request.payment.token,
+        tenders=_tenders(field, chosen),
+        tender_currency=_one_currency(
+            {choice.amount.currency for choice in chosen if choice.HasField("amount")}
+        ),
         return_url=request.return_url,
         buyer="" if assists else principal.subject,
         staff=principal.subject if assists else "",
@@ -75,12 +91,7 @@ def intent_of(request: pb.PlaceOrderRequest, principal: Principal) -> Intent:
 
 def till_sale_of(request: pb.RecordStoreSaleRequest) -> TillSale:
     """The sale in minor units. Raises `TendersDoNotMatch` for tenders in several currencies."""
-    currencies = {tender.amount.currency for tender in request.tenders}
-    if len(currencies) != 1:
-        raise TendersDoNotMatch(
-            "the tenders are in several currencies",
-            metadata={"currencies": ",".join(sorted(currencies))},
-        )
+    currency = _one_currency({tender.amount.currency for tender in request.tenders})
     return TillSale(
         location=request.location,
         customer=request.customer,
@@ -89,8 +100,49 @@ def till_sale_of(request: pb.RecordStoreSaleRequest) -> TillSale:
             TenderTaken(tender.kind, money.to_minor(tender.amount), tender.reference)
             for tender in request.tenders
         ),
-        currency=currencies.pop(),
+        currency=currency,
     )
+
+
+def _chosen(request: pb.PlaceOrderRequest) -> tuple[str, list[pb.PlaceOrderRequest.PaymentChoice]]:
+    """The means of payment, with the name of the field they stand in."""
+    if request.HasField("payment") == bool(request.payments):
+        raise InvalidPayment(
+            "either payment or payments must be given",
+            violations=[Violation("payment", "either this or payments must be given")],
+        )
+    if request.payments:
+        return "payments", list(request.payments)
+    return "payment", [request.payment]
+
+
+def _tenders(
+    field: str, chosen: Sequence[pb.PlaceOrderRequest.PaymentChoice]
+) -> tuple[TenderChoice, ...]:
+    """With amounts in minor units, above zero; only one may leave its amount out."""
+    tenders: list[TenderChoice] = []
+    violations: list[Violation] = []
+    for index, choice in enumerate(chosen):
+        path = f"{field}[{index}].amount" if field == "payments" else f"{field}.amount"
+        amount = money.to_minor(choice.amount) if choice.HasField("amount") else None
+        if amount is not None and amount <= 0:
+            violations.append(Violation(path, "must be above zero"))
+        if amount is None and any(tender.amount is None for tender in tenders):
+            violations.append(Violation(path, "only one may leave its amount out"))
+        tenders.append(TenderChoice(choice.method, choice.token, amount))
+    if violations:
+        raise InvalidPayment("the payments are not valid", violations=violations)
+    return tuple(tenders)
+
+
+def _one_currency(currencies: set[str]) -> str:
+    """The only one; empty when there is none. Raises `TendersDoNotMatch` when there are several."""
+    if len(currencies) > 1:
+        raise TendersDoNotMatch(
+            "the tenders are in several currencies",
+            metadata={"currencies": ",".join(sorted(currencies))},
+        )
+    return next(iter(currencies), "")
 
 
 def placement_message(placement: Process) -> order_pb2.Placement:
@@ -108,10 +160,27 @@ def placement_message(placement: Process) -> order_pb2.Placement:
         message.total.CopyFrom(money.from_minor(data.total, data.currency))
     if state is State.ACTION_REQUIRED:
         message.next_action.redirect_url = data.action_url
-        message.next_action.payment = data.payment
+        message.next_action.payment = data.tenders[data.current].payment
         message.expire_time.CopyFrom(timestamp(placement.deadline))
     if state is State.FAILED and data.refusal is not None:
         message.failure.reason = data.refusal.reason
         message.failure.message = data.refusal.message
         message.failure.metadata.update(data.refusal.metadata)
+    return message
+
+
+def process_message(process: Process) -> order_pb2.Process:
+    """A process as staff see it."""
+    message = order_pb2.Process(
+        id=process.id,
+        kind=_PROCESS_KINDS[process.kind],
+        order=process.order,
+        state=process.state,
+        attempts=process.attempts,
+        trouble=process.trouble,
+        create_time=timestamp(process.created_at),
+        due_time=timestamp(process.deadline),
+    )
+    if process.next_run_at is not None:
+        message.next_run_time.CopyFrom(timestamp(process.next_run_at))
     return message

@@ -18,6 +18,11 @@ from comptoir_runtime.errors import (
 
 DOMAIN = "comptoir.orders"
 
+PAYMENT_ALREADY_CAPTURED = "PAYMENT_ALREADY_CAPTURED"
+"""How payments refuse to void what was taken."""
+PAYMENT_UNKNOWN = "PAYMENT_UNKNOWN"
+"""The trouble of a placement whose provider does not say whether it keeps money."""
+
 
 class OutOfStock(FailedPrecondition):
     """The stock does not suffice; one precondition per short sku."""
@@ -92,7 +97,11 @@ class FulfilmentNotHandable(FailedPrecondition):
 
 
 class TendersDoNotMatch(FailedPrecondition):
-    """The tenders do not add up to the total."""
+    """The tenders do not add up to the total, or are in another currency."""
+
+
+class InvalidPayment(InvalidArgument):
+    reason = "INVALID_FIELDS"
 
 
 class InvalidSale(InvalidArgument):
@@ -133,6 +142,17 @@ class Refusal:
     domain: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     unmet: tuple[Unmet, ...] = ()
+
+
+def interrupted() -> PlacementInterrupted:
+    return PlacementInterrupted("the placement was interrupted and has been undone")
+
+
+def cause(failure: Failure) -> str:
+    """The reason in capitals; of a lost answer, what was lost."""
+    if isinstance(failure, OutcomeUnknown):
+        return failure.metadata.get("reason", failure.reason)
+    return failure.reason
 
 
 def out_of_stock(asked: Mapping[str, int], available: Mapping[str, int]) -> OutOfStock:

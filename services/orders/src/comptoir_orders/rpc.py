@@ -11,8 +11,10 @@ from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir_orders import convert
 from comptoir_orders.clients import Carts
 from comptoir_orders.operations import (
+    abandoning,
     cancelling,
     fulfilling,
+    overdue,
     placing,
     reading,
     selling,
@@ -59,6 +61,21 @@ class OrdersServicer:
         found = await reading.get_placement(call.session, call.principal, request.placement)
         return convert.placement_message(found)
 
+    @process
+    async def CancelPlacement(
+        self, request: pb.CancelPlacementRequest, call: Call
+    ) -> order_pb2.Placement:
+        placement = await abandoning.cancel_placement(
+            call.transactions,
+            self.runner,
+            _caller(call),
+            _asked(call, request, "CancelPlacement"),
+            placement_id=request.placement,
+            reason=request.reason,
+            patience=_patience(call),
+        )
+        return convert.placement_message(placement)
+
     @query
     async def GetOrder(self, request: pb.GetOrderRequest, call: Call) -> order_pb2.Order:
         order = await reading.get_order(call.session, call.principal, request.order)
@@ -95,7 +112,7 @@ class OrdersServicer:
             call.transactions,
             self.runner,
             _caller(call),
-            _asked(call, request),
+            _asked(call, request, "CancelOrder"),
             order_id=request.order,
             given_etag=request.etag,
             reason=request.reason,
@@ -160,6 +177,17 @@ class OrdersServicer:
         )
         return convert.fulfilment_message(handed_over)
 
+    @query
+    async def ListOverdueProcesses(
+        self, request: pb.ListOverdueProcessesRequest, call: Call
+    ) -> pb.ListOverdueProcessesResponse:
+        page = paging.parse(request)
+        found, last = await overdue.list_overdue(call.session, page.size, _position(page))
+        return pb.ListOverdueProcessesResponse(
+            processes=[convert.process_message(each) for each in found],
+            next_page_token=_token(last, request),
+        )
+
 
 def _caller(call: Call) -> Principal:
     if call.principal is None:  # no access option lets anonymous callers in here
@@ -167,9 +195,9 @@ def _caller(call: Call) -> Principal:
     return call.principal
 
 
-def _asked(call: Call, request: Message) -> RequestKey:
-    """What makes a repeated request the same; the kind of process is its scope."""
-    return idempotency.key_of("", _caller(call).subject, request)
+def _asked(call: Call, request: Message, scope: str = "") -> RequestKey:
+    """What makes a repeated request the same; where it begins a process, its kind is the scope."""
+    return idempotency.key_of(scope, _caller(call).subject, request)
 
 
 def _patience(call: Call) -> float:

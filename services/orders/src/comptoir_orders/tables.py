@@ -71,6 +71,8 @@ class ProcessRow(SQLModel, table=True):
     next_run_at: datetime | None = Field(sa_column=timestamp(nullable=True))
     created_at: datetime = Field(sa_column=timestamp())
     updated_at: datetime = Field(sa_column=timestamp())
+    called_off: str | None = Field(sa_column=Column(Text))
+    trouble: str = Field(sa_column=Column(Text, nullable=False, server_default=""))
 
 
 class OrderRow(SQLModel, table=True):

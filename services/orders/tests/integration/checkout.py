@@ -3,6 +3,7 @@
 from typing import Any
 
 from comptoir_orders.domain.processes import Kind
+from comptoir_orders.domain.tenders import TenderChoice
 from comptoir_orders.operations.news import payment_settled
 from comptoir_orders.operations.placing import place_order
 from comptoir_orders.store import orders as order_store
@@ -25,12 +26,15 @@ async def place(
     body: bytes = b"body",
     buyer: str | None = None,
     patience: float = 5.0,
+    tenders: tuple[TenderChoice, ...] = (),
 ) -> Process:
     return await place_order(
         replica.transactions,
         replica.runner,
         RequestKey("", caller, request_id, body),
-        factories.intent(cart, token=token, buyer=caller if buyer is None else buyer),
+        factories.intent(
+            cart, token=token, buyer=caller if buyer is None else buyer, tenders=tenders
+        ),
         patience,
     )
 

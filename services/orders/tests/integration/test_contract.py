@@ -1,6 +1,8 @@
 """What every service owes its callers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import orjson
@@ -11,6 +13,8 @@ from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir.payments.v1 import events_pb2 as payments_pb2
 from comptoir.payments.v1 import payment_pb2
 from comptoir_orders.clients import PaymentStatus
+from comptoir_orders.domain.processes import Kind, Step, VoidData
+from comptoir_orders.store import processes
 from comptoir_runtime import migrations
 from comptoir_runtime.auth import SigningKey, public_jwk
 from comptoir_testing.examples import Example
@@ -59,6 +63,32 @@ async def _fulfilment(harness: ServiceHarness) -> str:
 
 async def _get_placement(harness: ServiceHarness) -> pb.GetPlacementRequest:
     return pb.GetPlacementRequest(placement=(await _order(harness)).id)
+
+
+async def _cancel_placement(harness: ServiceHarness) -> pb.CancelPlacementRequest:
+    placement = await _order(harness, "tok_3ds")
+    return pb.CancelPlacementRequest(
+        placement=placement.id, request_id=unique(), reason="changed my mind"
+    )
+
+
+async def _list_overdue(harness: ServiceHarness) -> pb.ListOverdueProcessesRequest:
+    """Three voids that should have ended long ago, and are not tried again while the test runs."""
+    began, again = datetime(2025, 1, 1, tzinfo=UTC), datetime(2125, 1, 1, tzinfo=UTC)
+    async with harness.transactions() as session:
+        for number in range(3):
+            key = processes.own(unique())
+            late = processes.new(
+                Kind.VOID,
+                key,
+                f"ord_{number}",
+                Step.STARTED,
+                VoidData("pay_1"),
+                began,
+                began + timedelta(hours=1),
+            )
+            await processes.begin(session, replace(late, next_run_at=again), None)
+    return pb.ListOverdueProcessesRequest()
 
 
 async def _get_order(harness: ServiceHarness) -> pb.GetOrderRequest:
@@ -122,6 +152,8 @@ async def _hand_over(harness: ServiceHarness) -> pb.HandOverRequest:
 EXAMPLES = {
     "PlaceOrder": Example(_cart, _customer),
     "GetPlacement": Example(_get_placement, _customer),
+    "CancelPlacement": Example(_cancel_placement, _customer),
+    "ListOverdueProcesses": Example(_list_overdue, lambda tokens: tokens.staff("orders.read")),
     "GetOrder": Example(_get_order, _customer),
     "ListOrders": Example(_list_orders, _customer, names_owned_thing=False),
     "WatchOrder": Example(_watch_order, _customer),

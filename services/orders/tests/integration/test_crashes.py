@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from comptoir_orders.domain.placement import State
+from comptoir_orders.domain.tenders import TenderChoice
 from comptoir_orders.operations.placing import place_order
 from comptoir_orders.store import orders as order_store
 from comptoir_orders.store.orders import Filter
@@ -74,6 +75,13 @@ def asked(cart: str) -> RequestKey:
     return RequestKey("", "cus_test", f"req-{cart}", b"body")
 
 
+def tenders_of(token: str) -> tuple[TenderChoice, ...]:
+    """A card; after "gift+" a gift card before it."""
+    gift, plus, card = token.rpartition("+")
+    tenders = (TenderChoice("card", card),)
+    return (TenderChoice("gift_card", "GIFT-1", 3000), *tenders) if plus and gift else tenders
+
+
 async def begin(replica: Replica, cart: str, token: str) -> None:
     """Places an order and waits until its driver has come to its end, whichever."""
     placing = asyncio.ensure_future(
@@ -81,7 +89,7 @@ async def begin(replica: Replica, cart: str, token: str) -> None:
             replica.transactions,
             replica.runner,
             asked(cart),
-            factories.intent(cart, token=token),
+            factories.intent(cart, tenders=tenders_of(token)),
             5.0,
         )
     )
@@ -139,12 +147,17 @@ async def outcome(database: Database, cart: str) -> tuple[State | None, int]:
 
 
 class TestKilledAtEveryPoint:
-    @pytest.mark.parametrize("token", ["tok_ok", "tok_decline", "tok_wrong", "tok_3ds"])
+    @pytest.mark.parametrize(
+        "token",
+        ["tok_ok", "tok_decline", "tok_wrong", "tok_3ds", "gift+tok_ok", "gift+tok_decline"],
+    )
     async def test_it_ends_placed_with_everything_or_failed_with_nothing(
         self, database: Database, town: Town, clock: ManualClock, token: str
     ) -> None:
         ends: dict[str, State | None] = {}
+        parts, placed = len(tenders_of(token)), 0
         for number in range(1, 100):
+            town.payments.cards["GIFT-1"] = 3000
             cart = f"crt_{number}"
             kept_before = len(town.payments.kept())
             held_before = len(town.stock.held())
@@ -157,11 +170,15 @@ class TestKilledAtEveryPoint:
             held = len(town.stock.held()) - held_before
             locked = cart in town.carts.held
             if state is State.PLACED:
-                assert (orders, kept, held, locked) == (1, 1, 1, True), where
+                assert (orders, kept, held, locked) == (1, parts, 1, True), where
+                assert town.payments.cards["GIFT-1"] == (0 if parts == 2 else 3000), where
             else:
+                assert town.payments.cards["GIFT-1"] == 3000, where
+                assert len(town.carts.redeemed.get("BIENVENUE", ())) == placed, where
                 # None: it was killed before anything was written.
                 assert state in (State.FAILED, None), where
                 assert (orders, kept, held, locked) == (0, 0, 0, False), where
+            placed += state is State.PLACED
             if not killer.killed_at:
                 break
         else:
@@ -169,7 +186,7 @@ class TestKilledAtEveryPoint:
 
         points = len(ends) - 1
         assert points >= 10, ends
-        if token == "tok_ok":
+        if token.endswith("tok_ok"):
             # Nothing is lost but what nobody has written down.
             assert list(ends.values()).count(State.PLACED) >= points - 1
         else:

@@ -1,5 +1,6 @@
 """The rows themselves: leases, versions, news."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,8 +12,8 @@ from comptoir_orders.domain.placement import State
 from comptoir_orders.domain.processes import CaptureData, Kind, PlacementData, Step
 from comptoir_orders.domain.schedule import LEASE
 from comptoir_orders.errors import CartAlreadyOrdered, Overtaken
+from comptoir_orders.store import bystanders, processes
 from comptoir_orders.store import orders as order_store
-from comptoir_orders.store import processes
 from comptoir_orders.store.processes import Lease, Process
 from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.database import Database
@@ -110,7 +111,33 @@ class TestLease:
 
         async with database.transactions() as session:
             with pytest.raises(Overtaken):
-                await processes.take(session, process, process, Lease("drv_2", lease.until))
+                await processes.advance(session, replace(process, version=7), process, lease.until)
+
+    async def test_what_is_called_off_is_heard_with_the_next_write(
+        self, database: Database, lease: Lease
+    ) -> None:
+        process = await begun(database, lease)
+        async with database.transactions() as session:
+            told = await bystanders.call_off(session, process, "no more", Lease("x", lease.until))
+            sourced = replace(process, state=State.SOURCED)
+            written = await processes.advance(session, process, sourced, lease.until)
+
+        assert (told.version, told.called_off) == (process.version, "no more")
+        assert (written.version, written.called_off) == (process.version + 1, "no more")
+
+    async def test_what_is_called_off_cannot_be_placed(
+        self, database: Database, lease: Lease
+    ) -> None:
+        process = await begun(database, lease)
+        async with database.transactions() as session:
+            await bystanders.call_off(session, process, "no more", lease)
+
+        with pytest.raises(Overtaken):
+            async with database.transactions() as session:
+                await order_store.place(session, process, placed(process), order_of(process))
+        async with database.transactions.reading() as session:
+            assert await order_store.by_id(session, process.order) is None
+            assert await bystanders.called_off(session, process) == "no more"
 
 
 class TestRequest:
@@ -139,9 +166,29 @@ class TestNews:
     ) -> None:
         process = await begun(database, lease)
         async with database.transactions() as session:
-            assert await processes.nudge(session, "ord_1", Kind.PLACEMENT)
+            assert await bystanders.nudge(session, "ord_1") is None
             await processes.end(session, process, replace(process, state=State.FAILED))
-            assert not await processes.nudge(session, "ord_1", Kind.PLACEMENT)
+            assert await bystanders.nudge(session, "ord_1") == State.FAILED
+            assert await bystanders.nudge(session, "ord_unknown") is None
+
+    async def test_an_end_that_comes_in_between_is_not_missed(
+        self, database: Database, lease: Lease
+    ) -> None:
+        """The end commits while the news wait for its row."""
+        process = await begun(database, lease)
+
+        async def hear() -> str | None:
+            async with database.transactions() as session:
+                return await bystanders.nudge(session, "ord_1")
+
+        async with database.transactions() as session:
+            await processes.end(session, process, replace(process, state=State.FAILED))
+            hearing = asyncio.create_task(hear())
+            async with database.transactions.reading() as other:
+                while not await other.fetchval(_WAITING):  # noqa: ASYNC110 - the server's doing
+                    await asyncio.sleep(0.01)
+
+        assert await hearing == State.FAILED
 
 
 class TestWhatTheDatabaseRefuses:
@@ -177,11 +224,18 @@ class TestWhatTheDatabaseRefuses:
             Step.STARTED,
             CaptureData("ful_1", "pay_1", 100, "EUR"),
             database.clock.now(),
+            database.clock.now(),
         )
         async with database.transactions() as session:
             assert await processes.begin(session, capture, None) is not None
             again = replace(capture, id="cap_2")
             assert await processes.begin(session, again, None) is None
+
+
+# Somebody waits for a row of ours.
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 def placed(process: Process) -> Process:

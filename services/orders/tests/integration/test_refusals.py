@@ -32,7 +32,8 @@ class TestRefusal:
         assert town.holds_nothing()
         assert await orders(database) == []
         assert await outbox(database) == []
-        assert (await the_placement(database)).document.intent.token == ""
+        document = (await the_placement(database)).document
+        assert [each.token for each in (*document.intent.tenders, *document.tenders)] == ["", ""]
 
     async def test_what_is_nowhere_is_refused_before_anybody_is_asked_for_money(
         self, replica: Replica, town: Town

@@ -1,10 +1,15 @@
 """Placements that cannot end at once: the payer, a lost answer, an undo that fails."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain.placement import TERMINAL, State
 from comptoir_orders.operations.news import payment_authorised
+from comptoir_orders.operations.overdue import list_overdue
+from comptoir_orders.store.processes import Process
 from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.database import Database
 from comptoir_runtime.errors import Failure
@@ -148,7 +153,7 @@ class TestUnknownOutcome:
     ) -> None:
         town.carts.add(factories.quote())
         town.fails("authorise done")
-        assert (await place(replica)).document.payment == ""
+        assert (await place(replica)).document.tenders[0].payment == ""
 
         clock.advance(25 * 60)
         await replica.work()
@@ -180,6 +185,115 @@ class TestUnknownOutcome:
         await replica.work()
 
         assert town.holds_nothing()
+
+
+class TestMoneyThatTurnsUp:
+    @pytest.mark.parametrize("days", [0, 3])
+    async def test_money_taken_for_what_was_called_off_is_refunded(
+        self,
+        replica: Replica,
+        database: Database,
+        town: Town,
+        clock: ManualClock,
+        days: int,
+    ) -> None:
+        """F23: the provider says yes, and takes it, after the end; also days later."""
+        town.carts.add(factories.quote())
+        waiting = await place(replica, token="tok_3ds")
+        town.payments.settle("pay_1", PaymentStatus.ENDED, "expired")
+        await news(database, waiting.order)
+        await replica.work()
+        assert (await the_placement(database)).state == State.FAILED
+
+        clock.advance(days * 24 * 3600)
+        town.payments.settle("pay_1", PaymentStatus.AUTHORISED)
+        town.payments.by_id["pay_1"].captured["by itself"] = 7490
+        for _ in range(2):
+            async with database.transactions() as session:
+                await payment_authorised(session, waiting.order, "pay_1", lambda: None)
+        await replica.work()
+
+        assert sum(town.payments.by_id["pay_1"].refunded.values()) == 7490
+        assert town.holds_nothing()
+
+    async def test_the_bank_that_says_yes_to_another_amount_is_not_believed(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        """F24, 29: a genuine notice about one euro does not pay for seventy-five."""
+        town.carts.add(factories.quote())
+        waiting = await place(replica, token="tok_3ds")
+        town.payments.by_id["pay_1"].amount = 100
+        town.payments.settle("pay_1", PaymentStatus.AUTHORISED)
+        await news(database, waiting.order)
+        await replica.work()
+
+        failed = await the_placement(database)
+        assert failed.document.refusal.reason == "PAYMENT_AMOUNT_MISMATCH"
+        assert town.holds_nothing()
+        assert await orders(database) == []
+
+    async def test_the_same_number_in_a_weaker_currency_is_not_believed(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        """27."""
+        town.carts.add(factories.quote())
+        waiting = await place(replica, token="tok_3ds")
+        payment = town.payments.by_id["pay_1"]
+        payment.view = replace(payment.view, currency="JPY")
+        town.payments.settle("pay_1", PaymentStatus.AUTHORISED)
+        await news(database, waiting.order)
+        await replica.work()
+
+        failed = await the_placement(database)
+        assert failed.document.refusal.reason == "PAYMENT_AMOUNT_MISMATCH"
+        assert town.holds_nothing()
+
+
+class TestReview:
+    async def test_what_is_not_undone_within_an_hour_is_listed_until_it_is(
+        self, replica: Replica, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        town.carts.add(factories.quote())
+        await place(replica, token="tok_unknown")
+        clock.advance(25 * 60)
+        await replica.work()
+
+        clock.advance(59 * 60)
+        await replica.work()
+        early = await listed(database)
+        clock.advance(3 * 60)
+        await replica.work()
+        late = await listed(database)
+        town.payments.settle("pay_1", PaymentStatus.AUTHORISED)
+        clock.advance(300)
+        await replica.work()
+
+        assert early == []
+        assert [(each.state, each.trouble) for each in late] == [(State.VOIDING, "UNAVAILABLE")]
+        assert late[0].attempts >= 2
+        assert await listed(database) == []
+        assert (await the_placement(database)).state == State.FAILED
+        assert town.holds_nothing()
+
+    async def test_what_goes_forward_and_is_forgotten_by_everybody_is_listed_too(
+        self, replica: Replica, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        """O4: no worker runs."""
+        town.carts.add(factories.quote())
+        await place(replica, token="tok_3ds")
+
+        clock.advance(15 * 60 + 59)
+        early = await listed(database)
+        clock.advance(1)
+
+        assert early == []
+        assert [each.state for each in await listed(database)] == [State.ACTION_REQUIRED]
+
+
+async def listed(database: Database) -> Sequence[Process]:
+    async with database.transactions.reading() as session:
+        found, _ = await list_overdue(session, 10, None)
+    return found
 
 
 class TestUndo:

@@ -5,7 +5,9 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.message import Message
 
+from comptoir.type.v1 import money_pb2
 from comptoir_orders.errors import OutcomeUnknown
+from comptoir_runtime import money
 from comptoir_runtime.errors import Failure
 
 # The step may or may not have happened.
@@ -48,3 +50,8 @@ async def ask(caller: Caller, name: str, request: Message, seconds: float) -> An
                 failure.message, metadata={"reason": failure.reason, "procedure": name}
             ) from failure
         raise
+
+
+def minor(amount: money_pb2.Money) -> int:
+    """The amount in minor units; an absent one is 0."""
+    return money.to_minor(amount) if amount.currency else 0

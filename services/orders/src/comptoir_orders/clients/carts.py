@@ -6,8 +6,8 @@ from typing import Protocol
 import grpc
 
 from comptoir.cart.v1 import cart_pb2, cart_service_pb2
-from comptoir.type.v1 import address_pb2, money_pb2
-from comptoir_orders.clients.calls import Caller, ask
+from comptoir.type.v1 import address_pb2
+from comptoir_orders.clients.calls import Caller, ask, minor
 from comptoir_orders.domain.orders import (
     Address,
     Delivery,
@@ -18,7 +18,7 @@ from comptoir_orders.domain.orders import (
     Totals,
 )
 from comptoir_orders.errors import NotYourCart
-from comptoir_runtime import ids, money
+from comptoir_runtime import ids
 from comptoir_runtime.errors import Failure
 
 _SECONDS = 2.0
@@ -93,11 +93,11 @@ def quote_of(message: cart_pb2.Quote) -> Quote:
         currency=cart.currency,
         lines=tuple(_line(line) for line in cart.lines),
         totals=Totals(
-            subtotal=_minor(totals.subtotal),
-            discount=_minor(totals.discount),
-            shipping=_minor(totals.shipping),
-            tax=_minor(totals.tax),
-            total=_minor(totals.total),
+            subtotal=minor(totals.subtotal),
+            discount=minor(totals.discount),
+            shipping=minor(totals.shipping),
+            tax=minor(totals.tax),
+            total=minor(totals.total),
         ),
         delivery=_delivery(cart.delivery),
         coupons=tuple(coupon.code for coupon in cart.coupons if not coupon.reason),
@@ -110,10 +110,10 @@ def _line(line: cart_pb2.CartLine) -> OrderLine:
         sku=line.sku,
         name=line.name,
         quantity=line.quantity,
-        unit_price=_minor(line.unit_price),
-        discount=_minor(line.discount),
-        total=_minor(line.total),
-        tax=_minor(line.tax),
+        unit_price=minor(line.unit_price),
+        discount=minor(line.discount),
+        total=minor(line.total),
+        tax=minor(line.tax),
         tax_rate=line.tax_rate,
     )
 
@@ -138,7 +138,3 @@ def _address(address: address_pb2.Address) -> Address:
         phone=address.phone,
         point=Point(point.latitude, point.longitude) if address.HasField("point") else None,
     )
-
-
-def _minor(amount: money_pb2.Money) -> int:
-    return money.to_minor(amount) if amount.currency else 0

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from comptoir.payments.v1 import payment_pb2, payments_service_pb2
-from comptoir_orders.clients.calls import Caller, ask
+from comptoir_orders.clients.calls import Caller, ask, minor
 from comptoir_runtime import money
 
 _SECONDS = 3.0
@@ -35,7 +35,7 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment as orders see it; `authorised` in minor units of `currency`."""
+    """A payment as orders see it; amounts in minor units of `currency`."""
 
     id: str
     status: PaymentStatus
@@ -44,6 +44,13 @@ class PaymentView:
     action_url: str = ""
     decline_code: str = ""
     retryable: bool = False
+    captured: int = 0
+    refunded: int = 0
+
+    @property
+    def left_to_refund(self) -> int:
+        """What was taken and not given back."""
+        return self.captured - self.refunded
 
 
 class Payments(Protocol):
@@ -78,8 +85,14 @@ class Payments(Protocol):
         Refusal: PAYMENT_ALREADY_CAPTURED.
         """
 
-    async def capture(self, key: str, payment: str, amount: int, currency: str) -> None:
-        """Takes an amount that is kept for us."""
+    async def get(self, payment: str) -> PaymentView:
+        """How a payment stands, as far as payments know."""
+
+    async def refund(self, key: str, payment: str, amount: int, currency: str) -> None:
+        """Gives back an amount that was taken."""
+
+    async def capture(self, key: str, payment: str, amount: int, currency: str) -> PaymentView:
+        """Takes an amount that is kept for us; answers the payment afterwards."""
 
     async def record_till(
         self,
@@ -138,11 +151,21 @@ class GrpcPayments:
         request = payments_service_pb2.VoidPaymentRequest(request_id=key, payment=payment)
         await ask(self._caller, "VoidPayment", request, _AUTHORISE_SECONDS)
 
-    async def capture(self, key: str, payment: str, amount: int, currency: str) -> None:
+    async def get(self, payment: str) -> PaymentView:
+        request = payments_service_pb2.GetPaymentRequest(payment=payment)
+        return _view(await ask(self._caller, "GetPayment", request, _SECONDS))
+
+    async def refund(self, key: str, payment: str, amount: int, currency: str) -> None:
+        request = payments_service_pb2.RefundPaymentRequest(
+            request_id=key, payment=payment, amount=money.from_minor(amount, currency)
+        )
+        await ask(self._caller, "RefundPayment", request, _AUTHORISE_SECONDS)
+
+    async def capture(self, key: str, payment: str, amount: int, currency: str) -> PaymentView:
         request = payments_service_pb2.CapturePaymentRequest(
             request_id=key, payment=payment, amount=money.from_minor(amount, currency)
         )
-        await ask(self._caller, "CapturePayment", request, _AUTHORISE_SECONDS)
+        return _view(await ask(self._caller, "CapturePayment", request, _AUTHORISE_SECONDS))
 
     async def record_till(
         self,
@@ -175,9 +198,11 @@ def _view(payment: payment_pb2.Payment) -> PaymentView:
     return PaymentView(
         id=payment.id,
         status=_STATUS.get(payment.state, PaymentStatus.UNKNOWN),
-        authorised=money.to_minor(authorised) if authorised.currency else 0,
+        authorised=minor(authorised),
         currency=authorised.currency or payment.amount.currency,
         action_url=payment.action_url,
         decline_code=payment.decline_code,
         retryable=payment.retryable,
+        captured=minor(payment.captured_amount),
+        refunded=minor(payment.refunded_amount),
     )

@@ -13,6 +13,7 @@ from comptoir_orders.domain.fulfilments import (
 )
 from comptoir_orders.domain.orders import DeliveryMode, Order, OrderContent, OrderState, Quote
 from comptoir_orders.domain.sourcing import Plan, parcels_of
+from comptoir_orders.domain.tenders import TenderShare
 
 
 def fulfilments(
@@ -56,6 +57,7 @@ def order(
     quote: Quote,
     parcels: tuple[Fulfilment, ...],
     payments: tuple[str, ...],
+    tenders: tuple[TenderShare, ...] = (),
     reservation: str,
     staff: str,
     placement: str,
@@ -78,6 +80,7 @@ def order(
             delivery=quote.delivery,
             coupons=quote.coupons,
             payments=payments,
+            tenders=tenders,
             reservation=reservation,
             staff=staff,
             placement=placement,

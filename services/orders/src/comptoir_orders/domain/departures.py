@@ -40,6 +40,11 @@ def leave(
     return replace(order, fulfilments=parcels, state=state, updated_at=now)
 
 
+def amount_left(order: Order) -> int:
+    """What the goods that have left cost."""
+    return sum(each.amount for each in order.fulfilments if each.state in LEFT)
+
+
 def call_off(order: Order, reason: str, now: datetime) -> Order:
     """The order after it was cancelled, with all its fulfilments."""
     parcels = tuple(replace(each, state=FulfilmentState.CANCELLED) for each in order.fulfilments)

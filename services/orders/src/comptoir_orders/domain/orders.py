@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from comptoir_orders.domain.fulfilments import Fulfilment
+from comptoir_orders.domain.tenders import TenderShare
 
 
 class OrderState(StrEnum):
@@ -135,6 +136,15 @@ class OrderContent:
     reservation: str
     staff: str
     placement: str
+    tenders: tuple[TenderShare, ...] = ()
+    """What each payment pays, in the order they are taken; empty for a till sale."""
+
+    @property
+    def shares(self) -> tuple[TenderShare, ...]:
+        """What each payment pays; one that is alone pays all."""
+        if not self.tenders and self.payments:
+            return (TenderShare(self.payments[0], self.totals.total),)
+        return self.tenders
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,15 @@
 """The way from a cart to an order, as data: which state follows which outcome.
 
     CREATED ─lock─▶ CART_LOCKED ─source─▶ SOURCED ─reserve─▶ STOCK_HELD ─authorise─▶ AUTHORISED
-                                                                 │                        │
+                                                              ▲  │                        │
+                                          (the next tender) ──┘  │                        │
               ACTION_REQUIRED (the payer) or UNKNOWN (lost) ◀────┘──▶ AUTHORISED ─write─▶ PLACED
 
     undo, in reverse: VOIDING ─▶ RELEASING ─▶ UNLOCKING ─▶ FAILED | CANCELLED
+
+From wherever it goes forward it can be called off (ABANDONED). The word is written to the row by
+whoever brings it, beside the driver; the driver hears it with its next write, and the write that
+places the order is refused once it is there. So either the order stood first, or it never will.
 
 What is written down, and why no more. A state in `DURABLE` is written before the next step, the
 others live in the driver only. Two writes suffice before an order stands:
@@ -53,6 +58,10 @@ class Outcome(StrEnum):
     """No answer, or one that does not tell whether it happened."""
     SHORT = "SHORT"
     """The stock that was planned with is gone; plan again."""
+    NEXT = "NEXT"
+    """This tender is authorised; there is another one."""
+    PARTLY = "PARTLY"
+    """This tender was refused, but others are kept already."""
     ACTION = "ACTION"
     """The payer must do something."""
     LATE = "LATE"
@@ -72,6 +81,7 @@ DURABLE = TERMINAL | {
 }
 UNDO = frozenset({State.VOIDING, State.RELEASING, State.UNLOCKING})
 WAITING = frozenset({State.ACTION_REQUIRED, State.UNKNOWN})
+FORWARD = frozenset(State) - UNDO - TERMINAL
 
 MOVES: dict[State, dict[Outcome, State]] = {
     State.CREATED: {
@@ -80,11 +90,13 @@ MOVES: dict[State, dict[Outcome, State]] = {
         Outcome.LOST: State.UNLOCKING,
         Outcome.LATE: State.UNLOCKING,
         Outcome.WRONG: State.UNLOCKING,
+        Outcome.ABANDONED: State.UNLOCKING,
     },
     State.CART_LOCKED: {
         Outcome.DONE: State.SOURCED,
         Outcome.REFUSED: State.UNLOCKING,
         Outcome.LOST: State.UNLOCKING,
+        Outcome.ABANDONED: State.UNLOCKING,
     },
     State.SOURCED: {
         Outcome.DONE: State.STOCK_HELD,
@@ -93,35 +105,45 @@ MOVES: dict[State, dict[Outcome, State]] = {
         Outcome.LOST: State.RELEASING,
         # A predecessor may have asked for money.
         Outcome.LATE: State.VOIDING,
+        Outcome.ABANDONED: State.VOIDING,
     },
     State.STOCK_HELD: {
         Outcome.DONE: State.AUTHORISED,
+        Outcome.NEXT: State.STOCK_HELD,
         Outcome.ACTION: State.ACTION_REQUIRED,
         Outcome.LOST: State.UNKNOWN,
         Outcome.REFUSED: State.RELEASING,
+        Outcome.PARTLY: State.VOIDING,
         Outcome.WRONG: State.VOIDING,
+        Outcome.ABANDONED: State.VOIDING,
     },
     State.ACTION_REQUIRED: {
         Outcome.DONE: State.AUTHORISED,
+        Outcome.NEXT: State.STOCK_HELD,
         Outcome.ACTION: State.ACTION_REQUIRED,
         Outcome.LOST: State.ACTION_REQUIRED,
         Outcome.REFUSED: State.RELEASING,
+        Outcome.PARTLY: State.VOIDING,
         Outcome.WRONG: State.VOIDING,
         Outcome.LATE: State.VOIDING,
         Outcome.ABANDONED: State.VOIDING,
     },
     State.UNKNOWN: {
         Outcome.DONE: State.AUTHORISED,
+        Outcome.NEXT: State.STOCK_HELD,
         Outcome.ACTION: State.ACTION_REQUIRED,
         Outcome.LOST: State.UNKNOWN,
         Outcome.REFUSED: State.RELEASING,
+        Outcome.PARTLY: State.VOIDING,
         Outcome.WRONG: State.VOIDING,
         Outcome.LATE: State.VOIDING,
+        Outcome.ABANDONED: State.VOIDING,
     },
     State.AUTHORISED: {
         Outcome.DONE: State.PLACED,
         # The stock may have been given to others by now.
         Outcome.LATE: State.VOIDING,
+        Outcome.ABANDONED: State.VOIDING,
     },
     State.VOIDING: {Outcome.DONE: State.RELEASING, Outcome.LOST: State.VOIDING},
     State.RELEASING: {Outcome.DONE: State.UNLOCKING, Outcome.LOST: State.RELEASING},
@@ -148,8 +170,20 @@ def step(state: State, outcome: Outcome) -> State:
         raise ForbiddenMove(f"{outcome} cannot come of {state}") from None
 
 
+def is_written(came_from: State, state: State) -> bool:
+    """Whether a driver writes the row before it goes on from `state`."""
+    return state is State.SOURCED or (state in UNDO and came_from not in UNDO)
+
+
+def is_parked(came_from: State, state: State) -> bool:
+    """Whether a driver gives up its lease in `state`, to be taken up again later."""
+    return state in WAITING or (state is came_from and state in UNDO)
+
+
 def check_moves() -> None:
-    """Raises `ForbiddenMove` unless every state can be reached and only the ends are final."""
+    """Raises `ForbiddenMove` unless every state can be reached, only the ends are final, and
+    whatever goes forward can be called off.
+    """
     reached, frontier = {State.CREATED}, [State.CREATED]
     while frontier:
         for target in MOVES[frontier.pop()].values():
@@ -158,6 +192,9 @@ def check_moves() -> None:
                 frontier.append(target)
     if reached != set(State):
         raise ForbiddenMove(f"not reachable: {sorted(set(State) - reached)}")
+    stubborn = {state for state in FORWARD if Outcome.ABANDONED not in MOVES[state]}
+    if stubborn:
+        raise ForbiddenMove(f"cannot be called off: {sorted(stubborn)}")
     final = {state for state, moves in MOVES.items() if not moves}
     if final != TERMINAL:
         raise ForbiddenMove(f"states without a way on: {sorted(final ^ TERMINAL)}")

@@ -7,9 +7,11 @@ drives it; its version keeps a driver that was overtaken from writing.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from comptoir_orders.domain.orders import Quote
 from comptoir_orders.domain.sourcing import Plan
+from comptoir_orders.domain.tenders import Tender, TenderChoice
 from comptoir_orders.errors import Refusal
 
 
@@ -43,8 +45,9 @@ class Intent:
     cart: str
     cart_version: str
     quote: str
-    method: str
-    token: str
+    tenders: tuple[TenderChoice, ...]
+    tender_currency: str
+    """Of the amounts given with the tenders; empty when there are none."""
     return_url: str
     buyer: str
     """Whose cart it must be; empty when staff assist the owner."""
@@ -68,11 +71,28 @@ class PlacementData:
     hold_until: datetime | None = None
     """Until when the stock is surely ours."""
     reservation: str = ""
-    payment: str = ""
+    tenders: tuple[Tender, ...] = ()
+    """In the order in which they are asked for; known with the total."""
     action_url: str = ""
     refusal: Refusal | None = None
     abandoned: str | None = None
     """The customer's words when they called it off."""
+
+    @property
+    def current(self) -> int:
+        """Index of the tender that is asked for now; past the last when all are authorised."""
+        return sum(tender.authorised for tender in self.tenders)
+
+    @property
+    def paid(self) -> bool:
+        """Whether every tender is authorised."""
+        return self.current == len(self.tenders)
+
+    def with_tender(self, **changes: Any) -> "PlacementData":
+        """With something found out about the current tender."""
+        index = self.current
+        changed = replace(self.tenders[index], **changes)
+        return replace(self, tenders=(*self.tenders[:index], changed, *self.tenders[index + 1 :]))
 
     def ended(self) -> "PlacementData":
         """What is kept once it has ended: enough to answer, nothing to pay with.
@@ -81,7 +101,11 @@ class PlacementData:
         """
         return replace(
             self,
-            intent=replace(self.intent, token=""),
+            intent=replace(
+                self.intent,
+                tenders=tuple(replace(choice, token="") for choice in self.intent.tenders),
+            ),
+            tenders=tuple(replace(tender, token="") for tender in self.tenders),
             quote=None if self.abandoned is None else self.quote,
             plan=(),
             action_url="",
@@ -138,6 +162,16 @@ class CaptureData:
     payment: str
     amount: int
     currency: str
+    share: int | None = None
+    """All that the payment pays of the order; unknown in rows of before there were several."""
+
+    def agrees(self, authorised: int, captured: int, currency: str) -> bool:
+        """Whether the provider kept and took what it was asked to."""
+        return (
+            currency == self.currency
+            and authorised == (authorised if self.share is None else self.share)
+            and self.amount <= captured <= authorised
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,10 @@ HOLD = timedelta(minutes=30)
 """How long stock is held for a placement."""
 HOLD_MARGIN = timedelta(minutes=3)
 """How long before the hold ends no order is placed on it any more."""
+REVIEW = timedelta(hours=1)
+"""What must be undone or carried out and has not been by then is overdue: somebody should look."""
+OVERDUE = timedelta(minutes=1)
+"""What goes forward is overdue when it is still there so long after its deadline."""
 
 SOON = timedelta(seconds=1)
 """When it is worth asking after something that is under way."""

@@ -1,16 +1,18 @@
 """Calling an order off: nothing leaves from now on, then money and stock are given up."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from comptoir_orders import errors, events
-from comptoir_orders.clients import Payments, Stock
+from comptoir_orders.clients import Payments, PaymentStatus, PaymentView, Stock
 from comptoir_orders.domain import departures, schedule
 from comptoir_orders.domain.orders import Order, OrderState, may_move
 from comptoir_orders.domain.processes import CancellationData, Kind, Step
-from comptoir_orders.operations.abandoning import abandon_placement
+from comptoir_orders.operations.abandoning import WRITE_ORDERS, abandon_order
 from comptoir_orders.operations.access import require_access
 from comptoir_orders.operations.collecting import done, postponed
 from comptoir_orders.operations.driving import Runner
+from comptoir_orders.operations.giving_back import give_back_all
 from comptoir_orders.operations.runs import written
 from comptoir_orders.store import fulfilments as fulfilment_store
 from comptoir_orders.store import orders as order_store
@@ -21,9 +23,6 @@ from comptoir_runtime.auth import Principal
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.idempotency import RequestKey
-
-WRITE_ORDERS = "orders.write"
-_ALREADY_CAPTURED = "PAYMENT_ALREADY_CAPTURED"
 
 
 async def cancel_order(
@@ -39,27 +38,32 @@ async def cancel_order(
 ) -> Order:
     """Marks the order, so that nothing leaves any more, and waits until all is given up.
 
-    An order that still waits for its payer is called off too. Raises `OrderNotCancellable` once
-    goods have left or money was taken, `CancellationUnderWay` when a neighbour does not answer:
-    it goes on, and the same request tells how it ended.
+    An order that is not placed yet is called off too, wherever it stands. Raises
+    `OrderNotCancellable` once goods have left or money was taken, `CancellationUnderWay` when a
+    neighbour does not answer: it goes on, and the same request tells how it ended.
     """
     absent = errors.OrderNotFound("there is no such order", metadata={"order": order_id})
-    async with transactions() as session:
-        order = await order_store.lock(session, order_id)
-        if order is not None:
-            require_access(principal, (order.customer,), (WRITE_ORDERS,), absent)
-            process, begun = await _begin_or_find(session, runner, order, asked, given_etag, reason)
-    if order is None:
-        return await abandon_placement(
+    while True:
+        async with transactions() as session:
+            order = await order_store.lock(session, order_id)
+            if order is not None:
+                require_access(principal, (order.customer,), (WRITE_ORDERS,), absent)
+                process, begun = await _begin_or_find(
+                    session, runner, order, asked, given_etag, reason
+                )
+                break
+        called_off = await abandon_order(
             transactions,
             runner,
             principal,
+            asked,
             absent,
             order_id=order_id,
             reason=reason,
-            permissions=(WRITE_ORDERS,),
             patience=patience,
         )
+        if called_off is not None:
+            return called_off
     if begun:
         runner.start(process)
     settled = await runner.settled(process.id, Kind.CANCELLATION, patience)
@@ -101,6 +105,7 @@ async def _begin_or_find(
         Step.STARTED,
         CancellationData(reason, content.payments, content.reservation),
         now,
+        now + schedule.REVIEW,
     )
     begun = await processes.begin(session, process, runner.lease())
     assert begun is not None, "looked for before, while the order was locked"
@@ -124,13 +129,12 @@ class Cancelling:
         """Gives up the payments, then the stock, then writes the end."""
         data: CancellationData = process.document
         try:
-            for payment in data.payments:
-                await self._payments.void(f"{process.id}/void/{payment}", payment)
-        except Failure as failure:
-            if failure.reason == _ALREADY_CAPTURED:
-                return await self._refuse(process)
-            return await postponed(self._transactions, process, failure)
-        try:
+            if data.payments:
+                found = await self._payments.find(process.order)
+                if _untouched(found) and any(payment.captured for payment in found):
+                    return await self._refuse(process)
+                # What is taken from now on, by whomever, is given back with the rest.
+                await give_back_all(self._payments, process.id, found)
             await self._stock.release(f"{process.id}/release", data.reservation)
         except Failure as failure:
             return await postponed(self._transactions, process, failure)
@@ -155,7 +159,8 @@ class Cancelling:
     async def _refuse(self, process: Process) -> Process:
         refusal = errors.kept(
             errors.OrderNotCancellable(
-                "money was taken for the order", metadata={"reason": _ALREADY_CAPTURED}
+                "money was taken for the order",
+                metadata={"reason": errors.PAYMENT_ALREADY_CAPTURED},
             )
         )
         data = replace(process.document, refusal=refusal)
@@ -168,6 +173,11 @@ class Cancelling:
             return await processes.end(session, process, after)
 
         return await written(self._transactions, finish)
+
+
+def _untouched(found: Sequence[PaymentView]) -> bool:
+    """Whether nothing has been given back yet."""
+    return not any(payment.status is PaymentStatus.ENDED or payment.refunded for payment in found)
 
 
 def _as_written(order: Order) -> Order:

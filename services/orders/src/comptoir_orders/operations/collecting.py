@@ -7,6 +7,8 @@ from comptoir_orders import errors, events
 from comptoir_orders.clients import Payments
 from comptoir_orders.domain import schedule
 from comptoir_orders.domain.processes import CaptureData, Step, VoidData
+from comptoir_orders.operations import overdue
+from comptoir_orders.operations.giving_back import give_back
 from comptoir_orders.operations.runs import noted, written
 from comptoir_orders.store import orders as order_store
 from comptoir_orders.store import processes
@@ -25,10 +27,18 @@ class Collecting:
         self._payments = payments
 
     async def capture(self, process: Process) -> Process:
-        """The key is the fulfilment's id: it is paid once, however often this runs."""
+        """The key is made from the fulfilment's id: it is paid once, however often this runs.
+
+        Should the provider have kept or taken something else than it was asked for, it is not
+        counted, and somebody has to look.
+        """
         data: CaptureData = process.document
         try:
-            await self._payments.capture(data.fulfilment, data.payment, data.amount, data.currency)
+            taken = await self._payments.capture(
+                process.request_id, data.payment, data.amount, data.currency
+            )
+            if not data.agrees(taken.authorised, taken.captured, taken.currency):
+                raise errors.PaymentAmountMismatch("another amount was taken than was asked for")
         except Failure as failure:
             return await postponed(self._transactions, process, failure)
 
@@ -43,7 +53,7 @@ class Collecting:
         """A payment that turned up for a placement that had failed."""
         data: VoidData = process.document
         try:
-            await self._payments.void(f"{process.id}/void", data.payment)
+            await give_back(self._payments, process.id, data.payment)
         except Failure as failure:
             return await postponed(self._transactions, process, failure)
         return await noted(
@@ -69,6 +79,12 @@ async def postponed(transactions: Transactions, process: Process, failure: Failu
             },
         )
     attempts = process.attempts + 1
-    at = transactions.clock.now() + schedule.try_again(attempts)
-    after = replace(process, attempts=attempts, next_run_at=at)
+    now = transactions.clock.now()
+    overdue.watch(process, errors.cause(failure), now)
+    after = replace(
+        process,
+        attempts=attempts,
+        trouble=errors.cause(failure),
+        next_run_at=now + schedule.try_again(attempts),
+    )
     return await noted(transactions, lambda session: processes.park(session, process, after))

@@ -47,8 +47,10 @@ class Runner:
         self._tasks[process.id] = task
         task.add_done_callback(lambda _: self._forget(process.id, task))
 
-    async def settled(self, process_id: str, kind: Kind, patience: float) -> Process:
-        """The process once it has ended or waits for something.
+    async def settled(
+        self, process_id: str, kind: Kind, patience: float, *, ended: bool = False
+    ) -> Process:
+        """The process once it has ended or waits for something; with `ended`, once it has ended.
 
         As it is now when that takes longer than `patience` seconds. It may be driven by another
         instance of this service: then its row is looked at.
@@ -57,7 +59,8 @@ class Runner:
         task = self._tasks.get(process_id)
         if task is not None:
             await asyncio.wait({task}, timeout=patience)
-            if task.done() and (left := task.result()) is not None:
+            left = task.result() if task.done() else None
+            if left is not None and (left.ended or not ended):
                 return left
         pause = _FIRST_LOOK_SECONDS
         while True:
@@ -65,7 +68,8 @@ class Runner:
                 process = await processes.by_id(session, process_id, kind)
             if process is None:  # only what strangers began is forgotten
                 raise NotYourCart("this cart belongs to somebody else")
-            if process.ended or not process.driven or time.monotonic() + pause >= give_up:
+            waits = not process.driven and not ended
+            if process.ended or waits or time.monotonic() + pause >= give_up:
                 return process
             await asyncio.sleep(pause)
             pause = min(_LONGEST_LOOK_SECONDS, pause * 2)

@@ -2,37 +2,42 @@
 
 from collections.abc import Callable
 
+from comptoir_orders.domain import schedule
 from comptoir_orders.domain.placement import State
 from comptoir_orders.domain.processes import Kind, Step, VoidData
-from comptoir_orders.store import processes
+from comptoir_orders.store import bystanders, processes
 from comptoir_runtime.database import Session
 
 
-async def payment_settled(session: Session, order_id: str, wake: Callable[[], None]) -> None:
-    """The provider has decided; the placement that waits for it goes on."""
-    if await processes.nudge(session, order_id, Kind.PLACEMENT):
+async def payment_settled(session: Session, order_id: str, wake: Callable[[], None]) -> str | None:
+    """The provider has decided; the placement that waits for it goes on.
+
+    The state of one that has ended before.
+    """
+    ended = await bystanders.nudge(session, order_id)
+    if ended is None:
         session.after_commit(wake)
+    return ended
 
 
 async def payment_authorised(
     session: Session, order_id: str, payment_id: str, wake: Callable[[], None]
 ) -> None:
-    """As `payment_settled`; money kept for a placement that has failed is given up.
+    """As `payment_settled`; money kept for a placement that has failed is given up, ever so late.
 
     That closes the last gap: a driver that was stopped for so long that its placement was undone
     in the meantime may still ask for money when it wakes up.
     """
-    await payment_settled(session, order_id, wake)
-    placement = await processes.by_order(session, order_id, Kind.PLACEMENT)
-    if placement is None or placement.state not in (State.FAILED, State.CANCELLED):
-        return
-    late = processes.new(
-        Kind.VOID,
-        processes.own(payment_id),
-        order_id,
-        Step.STARTED,
-        VoidData(payment_id),
-        session.clock.now(),
-    )
-    await processes.begin(session, late, None)
-    session.after_commit(wake)
+    if await payment_settled(session, order_id, wake) in (State.FAILED, State.CANCELLED):
+        now = session.clock.now()
+        late = processes.new(
+            Kind.VOID,
+            processes.own(payment_id),
+            order_id,
+            Step.STARTED,
+            VoidData(payment_id),
+            now,
+            now + schedule.REVIEW,
+        )
+        await processes.begin(session, late, None)
+        session.after_commit(wake)

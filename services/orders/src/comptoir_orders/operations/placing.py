@@ -5,32 +5,40 @@ is enough. Here is what each step does. Every key handed to a neighbour is made 
 placement's id and the step, so a step that is repeated asks for the same thing again.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from comptoir_orders import errors, events
-from comptoir_orders.clients import Carts, Payments, PaymentStatus, PaymentView, Stock
-from comptoir_orders.domain import assembly, schedule
+from comptoir_orders.clients import Carts, Payments, Stock
+from comptoir_orders.domain import assembly, schedule, tenders
 from comptoir_orders.domain.numbers import order_number
 from comptoir_orders.domain.orders import DeliveryMode, Order, Quote
-from comptoir_orders.domain.placement import UNDO, WAITING, Outcome, State, step
+from comptoir_orders.domain.placement import (
+    FORWARD,
+    UNDO,
+    Outcome,
+    State,
+    is_parked,
+    is_written,
+    step,
+)
 from comptoir_orders.domain.processes import Intent, Kind, PlacementData
 from comptoir_orders.domain.sourcing import Demand, Shortage, Site, parcels_of
+from comptoir_orders.domain.tenders import TenderShare
+from comptoir_orders.operations import overdue
 from comptoir_orders.operations.driving import Runner
+from comptoir_orders.operations.paying import Paying
 from comptoir_orders.operations.runs import Run, noted, patiently, written
 from comptoir_orders.operations.undoing import Undo
 from comptoir_orders.policies.sourcing import SourcingPolicy
 from comptoir_orders.policies.sourcing.distance import point_of
+from comptoir_orders.store import bystanders, processes
 from comptoir_orders.store import orders as order_store
-from comptoir_orders.store import processes
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import deadline, ids
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure, Unavailable
 from comptoir_runtime.idempotency import RequestKey
-
-log = logging.getLogger(__name__)
 
 
 async def place_order(
@@ -97,16 +105,16 @@ class Placing:
         self._clock = transactions.clock
         self._carts = carts
         self._stock = stock
-        self._payments = payments
         self._sourcing = sourcing
+        paying = Paying(payments, transactions.clock)
         undo = Undo(carts, stock, payments)
         self._steps: dict[State, Callable[[Run], Awaitable[Outcome]]] = {
             State.CREATED: self._lock_cart,
             State.CART_LOCKED: self._choose_sources,
             State.SOURCED: self._hold_stock,
-            State.STOCK_HELD: self._authorise,
-            State.ACTION_REQUIRED: self._ask_payer,
-            State.UNKNOWN: self._ask_again,
+            State.STOCK_HELD: paying.authorise,
+            State.ACTION_REQUIRED: paying.ask_payer,
+            State.UNKNOWN: paying.ask_again,
             State.AUTHORISED: self._place,
             State.VOIDING: undo.void,
             State.RELEASING: undo.release,
@@ -118,11 +126,15 @@ class Placing:
         run = Run(process, State(process.state), process.document)
         while not run.saved.ended:
             came_from = run.state
-            outcome = await self._steps[came_from](run)
+            if run.saved.called_off is not None and came_from in FORWARD:
+                run.note(abandoned=run.saved.called_off)
+                outcome = Outcome.ABANDONED
+            else:
+                outcome = await self._steps[came_from](run)
             run.state = step(came_from, outcome)
-            if run.state in WAITING or (run.state is came_from and run.state in UNDO):
+            if is_parked(came_from, run.state):
                 return await self._park(run, came_from)
-            if run.state is State.SOURCED or (run.state in UNDO and came_from not in UNDO):
+            if is_written(came_from, run.state):
                 await self._write(run)
             elif run.state in (State.FAILED, State.CANCELLED):
                 await self._end(run)
@@ -132,7 +144,7 @@ class Placing:
 
     async def _lock_cart(self, run: Run) -> Outcome:
         if self._clock.now() >= run.saved.deadline:
-            return run.refuse(Outcome.LATE, _interrupted())
+            return run.refuse(Outcome.LATE, errors.interrupted())
         intent = run.data.intent
         try:
             quote = await patiently(
@@ -147,9 +159,13 @@ class Placing:
         run.note(
             quote=quote, customer=quote.owner, currency=quote.currency, total=quote.totals.total
         )
-        if not quote.adds_up() or quote.delivery.mode is DeliveryMode.COUNTER:
-            wrong = errors.QuoteInconsistent("the quote cannot be sold as it is")
-            return run.refuse(Outcome.WRONG, wrong)
+        try:
+            if not quote.adds_up() or quote.delivery.mode is DeliveryMode.COUNTER:
+                raise errors.QuoteInconsistent("the quote cannot be sold as it is")
+            tenders.require_currency(intent.tender_currency, quote.currency)
+            run.note(tenders=tenders.arrange(intent.tenders, quote.totals.total))
+        except Failure as failure:
+            return run.refuse(Outcome.WRONG, failure)
         return Outcome.DONE
 
     async def _choose_sources(self, run: Run) -> Outcome:
@@ -179,7 +195,7 @@ class Placing:
 
     async def _hold_stock(self, run: Run) -> Outcome:
         if self._clock.now() >= run.saved.deadline:
-            return run.refuse(Outcome.LATE, _interrupted())
+            return run.refuse(Outcome.LATE, errors.interrupted())
         try:
             reservation = await patiently(
                 lambda: self._stock.reserve(
@@ -197,63 +213,12 @@ class Placing:
         run.note(reservation=reservation)
         return Outcome.DONE
 
-    async def _authorise(self, run: Run) -> Outcome:
-        data = run.data
-        if data.total == 0:
-            return Outcome.DONE
-        try:
-            payment = await self._payments.authorise(
-                f"{run.saved.id}/authorise",
-                order=run.saved.order,
-                payer=data.customer,
-                amount=data.total,
-                currency=data.currency,
-                method=data.intent.method,
-                token=data.intent.token,
-                return_url=data.intent.return_url,
-            )
-        except errors.OutcomeUnknown:
-            return Outcome.LOST
-        except Failure as failure:
-            return run.refuse(Outcome.REFUSED, failure)
-        return _judged(run, payment)
-
-    async def _ask_payer(self, run: Run) -> Outcome:
-        outcome = await self._ask(run)
-        late = self._clock.now() >= run.saved.deadline
-        if late and outcome in (Outcome.ACTION, Outcome.LOST):
-            expired = errors.PaymentActionExpired("the payer did not come back in time")
-            return run.refuse(Outcome.LATE, expired)
-        return outcome
-
-    async def _ask_again(self, run: Run) -> Outcome:
-        outcome = await (self._ask(run) if run.data.payment else self._authorise(run))
-        if outcome is Outcome.LOST and self._clock.now() >= run.saved.deadline:
-            # The hold on the stock ends. Undoing begins with the payment, and does not go on
-            # before it is known to be void.
-            return run.refuse(Outcome.LATE, _interrupted())
-        return outcome
-
-    async def _ask(self, run: Run) -> Outcome:
-        try:
-            # A question is asked anew each time: the answer to an old one is of no use.
-            key = f"{run.saved.id}/ask/{run.saved.version}"
-            payment = await self._payments.ask(key, run.data.payment)
-        except errors.OutcomeUnknown:
-            return Outcome.LOST
-        except Failure as failure:
-            if failure.reason == errors.PaymentDeclined.reason:
-                return run.refuse(Outcome.REFUSED, failure)
-            log.warning("payments would not say", extra={"reason": failure.reason})
-            return Outcome.LOST
-        return _judged(run, payment)
-
     async def _place(self, run: Run) -> Outcome:
         """The order, its fulfilments, its event and the end of the placement, or none of it."""
         now = self._clock.now()
         hold_until = run.data.hold_until
         if hold_until is None or now >= hold_until - schedule.HOLD_MARGIN:
-            return run.refuse(Outcome.LATE, _interrupted())
+            return run.refuse(Outcome.LATE, errors.interrupted())
         order = _order_of(run, now)
         run.note(number=order.number)
         ended = run.after(State.PLACED, run.data.ended(), None)
@@ -266,14 +231,27 @@ class Placing:
             await written(self._transactions, finish)
         except errors.CartAlreadyOrdered as failure:
             return run.refuse(Outcome.LATE, failure)
+        except errors.Overtaken:
+            return await self._called_off(run)
         run.saved = ended
         return Outcome.DONE
+
+    async def _called_off(self, run: Run) -> Outcome:
+        """The order was not written: called off, or else it is somebody else's now."""
+        words = await noted(
+            self._transactions, lambda session: bystanders.called_off(session, run.saved)
+        )
+        if words is None:
+            raise errors.Overtaken(run.saved.id)
+        run.note(abandoned=words, number="")
+        return Outcome.ABANDONED
 
     # --- writing -------------------------------------------------------------------------------
 
     async def _write(self, run: Run) -> None:
         now = self._clock.now()
-        after = run.after(run.state, run.data, now)
+        until = now + schedule.REVIEW if run.state in UNDO else None
+        after = run.after(run.state, run.data, now, until=until)
         numbered = run.state is State.SOURCED
         run.saved = await noted(
             self._transactions,
@@ -290,9 +268,10 @@ class Placing:
         attempts = run.saved.attempts + 1 if run.state is came_from else 0
         limit = run.saved.deadline
         if run.state is not came_from:
-            limit = self._give_up_at(run, now)
+            limit = _give_up_at(run, now)
         if run.state in UNDO:
             at = now + schedule.try_again(attempts)
+            overdue.watch(run.saved, run.trouble, now)
         elif run.state is State.UNKNOWN:
             at = min(now + schedule.ask_again(attempts), limit)
         else:
@@ -301,13 +280,6 @@ class Placing:
         return await noted(
             self._transactions, lambda session: processes.park(session, run.saved, after)
         )
-
-    @staticmethod
-    def _give_up_at(run: Run, now: datetime) -> datetime:
-        if run.state is State.ACTION_REQUIRED:
-            return now + schedule.PAYER
-        # Time to place the order, or to undo it, while the stock is still ours.
-        return run.hold_until - 2 * schedule.HOLD_MARGIN
 
     async def _end(self, run: Run) -> None:
         ended = run.after(run.state, run.data.ended(), None)
@@ -325,30 +297,10 @@ class Placing:
         run.saved = await noted(self._transactions, finish)
 
 
-def _judged(run: Run, payment: PaymentView) -> Outcome:
-    """What the payment's state means; the amount kept must be the order's total, to the cent."""
-    run.note(payment=payment.id, action_url=payment.action_url)
-    match payment.status:
-        case PaymentStatus.ACTION_REQUIRED:
-            return Outcome.ACTION
-        case PaymentStatus.UNKNOWN:
-            return Outcome.LOST
-        case PaymentStatus.ENDED:
-            declined = errors.PaymentDeclined(
-                "the payment was declined",
-                metadata={
-                    "decline_code": payment.decline_code,
-                    "retryable": str(payment.retryable).lower(),
-                },
-            )
-            return run.refuse(Outcome.REFUSED, declined)
-        case PaymentStatus.AUTHORISED:
-            if (payment.authorised, payment.currency) == (run.data.total, run.data.currency):
-                return Outcome.DONE
-            return run.refuse(
-                Outcome.WRONG,
-                errors.PaymentAmountMismatch("the provider keeps another amount than was asked"),
-            )
+def _give_up_at(run: Run, now: datetime) -> datetime:
+    # Time to place the order, or to undo it, while the stock is still ours.
+    latest = run.hold_until - 2 * schedule.HOLD_MARGIN
+    return min(now + schedule.PAYER, latest) if run.state is State.ACTION_REQUIRED else latest
 
 
 def _order_of(run: Run, now: datetime) -> Order:
@@ -363,7 +315,8 @@ def _order_of(run: Run, now: datetime) -> Order:
         number=order_number(now.year, saved.serial),
         quote=run.quote,
         parcels=parcels,
-        payments=(data.payment,) if data.payment else (),
+        payments=tuple(tender.payment for tender in data.tenders),
+        tenders=tuple(TenderShare(tender.payment, tender.amount) for tender in data.tenders),
         reservation=data.reservation,
         staff=data.intent.staff,
         placement=saved.id,
@@ -373,10 +326,6 @@ def _order_of(run: Run, now: datetime) -> Order:
 
 def _by_stranger(refusal: errors.Refusal) -> bool:
     return refusal.reason == errors.NotYourCart.reason
-
-
-def _interrupted() -> Failure:
-    return errors.PlacementInterrupted("the placement was interrupted and has been undone")
 
 
 def _unavailable(lost: errors.OutcomeUnknown) -> Failure:

@@ -25,6 +25,8 @@ class Run:
     saved: Process
     state: State
     data: PlacementData
+    trouble: str = ""
+    """Why the last step was tried in vain, when it is to be tried again."""
 
     @property
     def quote(self) -> Quote:
@@ -49,6 +51,11 @@ class Run:
         """Keeps what a step has found out."""
         self.data = replace(self.data, **changes)
 
+    def in_vain(self, outcome: Outcome, failure: Failure) -> Outcome:
+        """Keeps why a step has to be tried again, for people who look at its row."""
+        self.trouble = errors.cause(failure)
+        return outcome
+
     def refuse(self, outcome: Outcome, failure: Failure) -> Outcome:
         """Keeps why, for the caller and for whoever asks again."""
         self.note(refusal=errors.kept(failure))
@@ -70,6 +77,7 @@ class Run:
             document=data,
             next_run_at=next_run_at,
             attempts=attempts,
+            trouble=self.trouble,
             deadline=until or self.saved.deadline,
             driven=next_run_at is not None,
         )

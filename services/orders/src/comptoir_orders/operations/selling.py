@@ -46,13 +46,15 @@ async def record_store_sale(
         data = SaleData(quote, sale.tenders, sale.location, sale.customer, staff=asked.caller)
     else:
         data = known.document
+    now = transactions.clock.now()
     new = processes.new(
         Kind.STORE_SALE,
         asked,
         ids.new_id("ord"),
         Step.STARTED,
         data,
-        transactions.clock.now(),
+        now,
+        now + schedule.REVIEW,
     )
     process = await begin_or_find(transactions, runner, asked, new, numbered=True)
     settled = await runner.settled(process.id, Kind.STORE_SALE, patience)

@@ -3,9 +3,10 @@
 import logging
 
 from comptoir_orders import errors
-from comptoir_orders.clients import Carts, Payments, PaymentStatus, Stock
+from comptoir_orders.clients import Carts, Payments, Stock
 from comptoir_orders.domain import schedule
 from comptoir_orders.domain.placement import Outcome
+from comptoir_orders.operations.giving_back import give_back_all
 from comptoir_orders.operations.runs import Run
 from comptoir_runtime.errors import Failure, NotFound
 
@@ -21,18 +22,18 @@ class Undo:
         self._payments = payments
 
     async def void(self, run: Run) -> Outcome:
-        """Whatever was authorised for the order, also by a predecessor whose answer was lost."""
+        """Whatever is kept for the order, also what a predecessor asked for and never heard of.
+
+        It does not go on while nobody knows what became of one of them.
+        """
+        if not run.data.tenders:
+            return Outcome.DONE
         try:
-            open_payments = [run.data.payment] if run.data.payment else await self._open(run)
-            for payment in open_payments:
-                await self._payments.void(f"{run.saved.id}/void/{payment}", payment)
+            found = await self._payments.find(run.saved.order)
+            await give_back_all(self._payments, run.saved.id, found)
         except Failure as failure:
             return _again(run, failure)
         return Outcome.DONE
-
-    async def _open(self, run: Run) -> list[str]:
-        found = await self._payments.find(run.saved.order)
-        return [payment.id for payment in found if payment.status is not PaymentStatus.ENDED]
 
     async def release(self, run: Run) -> Outcome:
         """The reservation. One whose answer was lost is asked for again, to learn its id."""
@@ -78,4 +79,4 @@ def _again(run: Run, failure: Failure) -> Outcome:
                 "attempts": run.saved.attempts,
             },
         )
-    return Outcome.LOST
+    return run.in_vain(Outcome.LOST, failure)

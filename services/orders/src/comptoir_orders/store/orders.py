@@ -23,7 +23,7 @@ _PLACE = f"""
 WITH ended AS (
   UPDATE process SET state = $4, version = version + 1, document = $5, lease_owner = NULL,
     lease_until = NULL, next_run_at = NULL, updated_at = $17
-  WHERE id = $1 AND version = $2 AND state = $3
+  WHERE id = $1 AND version = $2 AND state = $3 AND called_off IS NULL
   RETURNING id),
 placed AS (
   INSERT INTO orders ({_COLUMNS}, total)
@@ -65,8 +65,8 @@ class Filter:
 async def place(session: Session, before: Process, after: Process, order: Order) -> None:
     """Ends the process with its order.
 
-    Raises `Overtaken` when the process is somebody else's now, `CartAlreadyOrdered` when the cart
-    has become another order; the transaction is then lost.
+    Raises `Overtaken` when the process is somebody else's now or called off, `CartAlreadyOrdered`
+    when the cart has become another order; the transaction is then lost.
     """
     content = order.content
     parcels = order.fulfilments

@@ -4,75 +4,64 @@ A row is written by whoever holds its version. `next_run_at` is when a worker ma
 once it has ended; a leased row is left alone until its lease is over.
 """
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
 
-from comptoir_orders.domain.processes import (
-    CancellationData,
-    CaptureData,
-    Kind,
-    PlacementData,
-    SaleData,
-    VoidData,
-)
+from comptoir_orders.domain.processes import Kind
 from comptoir_orders.errors import Overtaken
-from comptoir_orders.store.documents import read
-from comptoir_runtime import ids
-from comptoir_runtime.database import Row, Session
+from comptoir_orders.store.rows import COLUMNS, READ, Lease, Process, new, own, process_of
+from comptoir_runtime.database import Session
 from comptoir_runtime.errors import IdempotencyKeyReused
 from comptoir_runtime.idempotency import RequestKey
 
-_COLUMNS = """id, kind, caller, request_id, request_hash, order_id, state, version, attempts,
-  nudges, serial, document, deadline, next_run_at, created_at"""
-_READ = f"{_COLUMNS}, lease_owner IS NOT NULL AS driven"
-
-# For what must be brought to an end however long it takes.
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-
-_DOCUMENTS: dict[Kind, type[Any]] = {
-    Kind.PLACEMENT: PlacementData,
-    Kind.STORE_SALE: SaleData,
-    Kind.CANCELLATION: CancellationData,
-    Kind.CAPTURE: CaptureData,
-    Kind.VOID: VoidData,
-}
+__all__ = [
+    "Lease",
+    "Process",
+    "advance",
+    "begin",
+    "by_id",
+    "by_order",
+    "by_request",
+    "claim",
+    "end",
+    "forget",
+    "locked",
+    "locked_by_order",
+    "new",
+    "own",
+    "park",
+]
 
 _BEGIN = f"""
-INSERT INTO process ({_COLUMNS}, lease_owner, lease_until, updated_at)
+INSERT INTO process ({COLUMNS}, lease_owner, lease_until, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, 0, NULL, $8, $9, $10, $11, $12, $13, $11)
 ON CONFLICT (kind, caller, request_id) DO NOTHING"""
 
 _BEGIN_NUMBERED = f"""
-INSERT INTO process ({_COLUMNS}, lease_owner, lease_until, updated_at)
+INSERT INTO process ({COLUMNS}, lease_owner, lease_until, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 0, 0, nextval('order_serial'), $8, $9, $10, $11, $12,
   $13, $11)
 ON CONFLICT (kind, caller, request_id) DO NOTHING
 RETURNING serial"""
 
-_BY_REQUEST = f"SELECT {_READ} FROM process WHERE kind = $1 AND caller = $2 AND request_id = $3"
-_BY_ID = f"SELECT {_READ} FROM process WHERE id = $1 AND kind = $2"
+_BY_REQUEST = f"SELECT {READ} FROM process WHERE kind = $1 AND caller = $2 AND request_id = $3"
+_BY_ID = f"SELECT {READ} FROM process WHERE id = $1 AND kind = $2"
 _BY_ORDER = f"""
-SELECT {_READ} FROM process WHERE order_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1"""
+SELECT {READ} FROM process WHERE order_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1"""
 
 _ADVANCE = """
 UPDATE process SET state = $4, version = version + 1, attempts = $5, document = $6, deadline = $7,
-  lease_until = $8, next_run_at = $9, updated_at = $10
-WHERE id = $1 AND version = $2 AND state = $3"""
-
-_ADVANCE_NUMBERED = """
-UPDATE process SET state = $4, version = version + 1, attempts = $5, document = $6, deadline = $7,
   lease_until = $8, next_run_at = $9, updated_at = $10,
-  serial = coalesce(serial, nextval('order_serial'))
+  serial = CASE WHEN $11 THEN coalesce(serial, nextval('order_serial')) ELSE serial END
 WHERE id = $1 AND version = $2 AND state = $3
-RETURNING serial"""
+RETURNING serial, called_off"""
 
 # News that came while it was driven must not be slept through.
 _PARK = """
 UPDATE process SET state = $4, version = version + 1, attempts = $5, document = $6, deadline = $7,
   lease_owner = NULL, lease_until = NULL,
   next_run_at = CASE WHEN nudges = $8 THEN $9::timestamptz ELSE $10::timestamptz END,
-  updated_at = $10
+  trouble = $11, updated_at = $10
 WHERE id = $1 AND version = $2 AND state = $3
 RETURNING next_run_at"""
 
@@ -91,97 +80,10 @@ WHERE id IN (
   SELECT id FROM process
   WHERE next_run_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)
   ORDER BY next_run_at LIMIT $4 FOR UPDATE SKIP LOCKED)
-RETURNING {_READ}"""
+RETURNING {READ}"""
 
-_TAKE = f"""
-UPDATE process SET version = version + 1, state = $5, document = $6, lease_owner = $3,
-  lease_until = $4, next_run_at = $7, updated_at = $7
-WHERE id = $1 AND version = $2 AND (lease_until IS NULL OR lease_until <= $7)
-RETURNING {_READ}"""
-
-_NUDGE = """
-UPDATE process SET nudges = nudges + 1, next_run_at = $3
-WHERE order_id = $1 AND kind = $2 AND next_run_at IS NOT NULL
-RETURNING id"""
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """One row; `document` is the value class of its kind, see `domain.processes`."""
-
-    id: str
-    kind: Kind
-    caller: str
-    request_id: str
-    request_hash: bytes
-    order: str
-    state: str
-    version: int
-    attempts: int
-    nudges: int
-    serial: int | None
-    document: Any
-    deadline: datetime
-    next_run_at: datetime | None
-    created_at: datetime
-    driven: bool = True
-    """Whether somebody holds its lease."""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing will happen to it any more."""
-        return self.next_run_at is None
-
-
-_PREFIXES = {
-    Kind.PLACEMENT: "plc",
-    Kind.STORE_SALE: "sal",
-    Kind.CANCELLATION: "cnl",
-    Kind.CAPTURE: "cap",
-    Kind.VOID: "voi",
-}
-
-
-def new(
-    kind: Kind,
-    asked: RequestKey,
-    order: str,
-    state: str,
-    document: Any,
-    now: datetime,
-    deadline: datetime | None = None,
-) -> Process:
-    """A process that begins now; without a deadline it is never given up."""
-    return Process(
-        id=ids.new_id(_PREFIXES[kind]),
-        kind=kind,
-        caller=asked.caller,
-        request_id=asked.key,
-        request_hash=asked.request_hash,
-        order=order,
-        state=state,
-        version=1,
-        attempts=0,
-        nudges=0,
-        serial=None,
-        document=document,
-        deadline=deadline or _NEVER,
-        next_run_at=now,
-        created_at=now,
-    )
-
-
-def own(key: str) -> RequestKey:
-    """The key of what this service asks of itself."""
-    return RequestKey("", "", key, b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who drives, until when."""
-
-    owner: str
-    until: datetime
+_LOCK = f"{_BY_ID} FOR UPDATE"
+_LOCK_BY_ORDER = f"{_BY_ORDER} FOR UPDATE"
 
 
 async def begin(
@@ -221,18 +123,30 @@ async def by_request(session: Session, kind: Kind, asked: RequestKey) -> Process
         raise IdempotencyKeyReused(
             "the request id was used for another request", metadata={"request_id": asked.key}
         )
-    return _process(row)
+    return process_of(row)
 
 
 async def by_id(session: Session, process_id: str, kind: Kind) -> Process | None:
     row = await session.fetchrow(_BY_ID, process_id, kind)
-    return None if row is None else _process(row)
+    return None if row is None else process_of(row)
 
 
 async def by_order(session: Session, order: str, kind: Kind) -> Process | None:
     """The newest process of this kind for an order."""
     row = await session.fetchrow(_BY_ORDER, order, kind)
-    return None if row is None else _process(row)
+    return None if row is None else process_of(row)
+
+
+async def locked(session: Session, process_id: str, kind: Kind) -> Process | None:
+    """As `by_id`, held until the transaction ends."""
+    row = await session.fetchrow(_LOCK, process_id, kind)
+    return None if row is None else process_of(row)
+
+
+async def locked_by_order(session: Session, order: str, kind: Kind) -> Process | None:
+    """As `by_order`, held until the transaction ends."""
+    row = await session.fetchrow(_LOCK_BY_ORDER, order, kind)
+    return None if row is None else process_of(row)
 
 
 async def advance(
@@ -243,9 +157,12 @@ async def advance(
     *,
     numbered: bool = False,
 ) -> Process:
-    """Writes a step and prolongs the lease. Raises `Overtaken` when it is somebody else's now."""
-    now = session.clock.now()
-    arguments = (
+    """Writes a step and prolongs the lease. Raises `Overtaken` when it is somebody else's now.
+
+    `numbered` draws the serial of the order's number, unless there is one.
+    """
+    row = await session.fetchrow(
+        _ADVANCE,
         before.id,
         before.version,
         before.state,
@@ -255,21 +172,21 @@ async def advance(
         after.deadline,
         lease_until,
         after.next_run_at,
-        now,
+        session.clock.now(),
+        numbered,
     )
-    serial = after.serial
-    if numbered:
-        serial = await session.fetchval(_ADVANCE_NUMBERED, *arguments)
-        written = serial is not None
-    else:
-        written = await session.execute(_ADVANCE, *arguments) == "UPDATE 1"
-    _require(written, before)
-    return replace(after, version=before.version + 1, serial=serial)
+    if row is None:
+        raise Overtaken(before.id)
+    return replace(
+        after,
+        version=before.version + 1,
+        serial=row["serial"],
+        called_off=row["called_off"],
+    )
 
 
 async def park(session: Session, before: Process, after: Process) -> Process:
     """Writes a step and gives up the lease until `after.next_run_at`, at once if there was news."""
-    now = session.clock.now()
     next_run_at = await session.fetchval(
         _PARK,
         before.id,
@@ -281,7 +198,8 @@ async def park(session: Session, before: Process, after: Process) -> Process:
         after.deadline,
         before.nudges,
         after.next_run_at,
-        now,
+        session.clock.now(),
+        after.trouble,
     )
     _require(next_run_at is not None, before)
     return replace(after, version=before.version + 1, next_run_at=next_run_at, driven=False)
@@ -314,53 +232,9 @@ async def forget(session: Session, process: Process) -> None:
 async def claim(session: Session, lease: Lease, limit: int) -> list[Process]:
     """Takes the lease of due processes nobody drives, the longest due first."""
     rows = await session.fetch(_CLAIM, lease.owner, lease.until, session.clock.now(), limit)
-    return [_process(row) for row in rows]
-
-
-async def take(session: Session, before: Process, after: Process, lease: Lease) -> Process:
-    """Moves a parked process and takes its lease. Raises `Overtaken` when somebody drives it."""
-    row = await session.fetchrow(
-        _TAKE,
-        before.id,
-        before.version,
-        lease.owner,
-        lease.until,
-        after.state,
-        after.document,
-        session.clock.now(),
-    )
-    if row is None:
-        raise Overtaken(before.id)
-    return _process(row)
-
-
-async def nudge(session: Session, order: str, kind: Kind) -> bool:
-    """Makes the process of an order due now, also while it is driven; False if it has ended."""
-    return await session.fetchval(_NUDGE, order, kind, session.clock.now()) is not None
+    return [process_of(row) for row in rows]
 
 
 def _require(written: bool, process: Process) -> None:
     if not written:
         raise Overtaken(process.id)
-
-
-def _process(row: Row) -> Process:
-    kind = Kind(row["kind"])
-    return Process(
-        id=row["id"],
-        kind=kind,
-        caller=row["caller"],
-        request_id=row["request_id"],
-        request_hash=row["request_hash"],
-        order=row["order_id"],
-        state=row["state"],
-        version=row["version"],
-        attempts=row["attempts"],
-        nudges=row["nudges"],
-        serial=row["serial"],
-        document=read(_DOCUMENTS[kind], row["document"]),
-        deadline=row["deadline"],
-        next_run_at=row["next_run_at"],
-        created_at=row["created_at"],
-        driven=row["driven"],
-    )

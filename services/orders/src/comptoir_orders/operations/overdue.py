@@ -1,0 +1,50 @@
+"""What was begun and should have ended by now: an alarm, and a list for people to look at."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from comptoir_orders.domain import schedule
+from comptoir_orders.store import bystanders
+from comptoir_orders.store.processes import Process
+from comptoir_runtime import telemetry
+from comptoir_runtime.database import Session
+
+log = logging.getLogger(__name__)
+
+_overdue = telemetry.counter("orders.process.overdue", "Tries in vain past a deadline", ("kind",))
+
+Position = tuple[datetime, str]
+"""Deadline and id of the last item of a page."""
+_FIRST: Position = (datetime(2000, 1, 1, tzinfo=UTC), "")
+
+
+def watch(process: Process, trouble: str, now: datetime) -> None:
+    """Raises the alarm each time something overdue was tried in vain."""
+    if now >= process.deadline:
+        _overdue.add(1, (process.kind,))
+        log.error(
+            "a process needs review",
+            extra={
+                "process_id": process.id,
+                "kind": process.kind,
+                "order": process.order,
+                "state": process.state,
+                "trouble": trouble,
+                "attempts": process.attempts,
+            },
+        )
+
+
+async def list_overdue(
+    session: Session, size: int, after: Position | None
+) -> tuple[Sequence[Process], Position | None]:
+    """A page, the longest overdue first, and where the next one begins.
+
+    What goes forward has a deadline of minutes and is undone after it; what must be undone or
+    carried out is due within an hour, and tried for ever.
+    """
+    before = session.clock.now() - schedule.OVERDUE
+    found = await bystanders.overdue(session, before, size + 1, after or _FIRST)
+    last = found[size - 1] if len(found) > size else None
+    return found[:size], None if last is None else (last.deadline, last.id)
