@@ -216,6 +216,27 @@ class TestMoneyThatTurnsUp:
         assert sum(town.payments.by_id["pay_1"].refunded.values()) == 7490
         assert town.holds_nothing()
 
+    async def test_a_yes_that_comes_while_it_is_undone_is_looked_at_when_it_ends(
+        self, replica: Replica, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        """F23: declined, so nothing was voided; then the provider changes its mind. (Found by the
+        model.)"""
+        town.carts.add(factories.quote())
+        town.fails("unlock")
+        undoing = await place(replica, token="tok_decline")
+        town.payments.settle("pay_1", PaymentStatus.AUTHORISED)
+        async with database.transactions() as session:
+            await payment_authorised(session, undoing.order, "pay_1", lambda: None)
+        town.works()
+        clock.advance(1)
+        await replica.work()
+        ended = await the_placement(database)
+        await replica.work()
+
+        assert (undoing.state, ended.state) == (State.UNLOCKING, State.FAILED)
+        assert town.payments.given_up == ["pay_1"]
+        assert town.holds_nothing()
+
     async def test_the_bank_that_says_yes_to_another_amount_is_not_believed(
         self, replica: Replica, database: Database, town: Town
     ) -> None:

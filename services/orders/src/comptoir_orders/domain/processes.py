@@ -176,6 +176,6 @@ class CaptureData:
 
 @dataclass(frozen=True, slots=True)
 class VoidData:
-    """A payment that turned up for a placement that had failed."""
+    """Money that turned up for a placement that had failed: one payment, or empty for all."""
 
     payment: str

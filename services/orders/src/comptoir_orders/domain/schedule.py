@@ -1,6 +1,6 @@
 """How long things may take, and when to try again. Seconds."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 LEASE = timedelta(seconds=15)
 """How long a driver may work on a process before others may take it over."""
@@ -24,6 +24,11 @@ SOON = timedelta(seconds=1)
 
 _ASK_AGAIN = (2, 5, 15, 60)
 _LONGEST_PAUSE = 300
+
+
+def still_ours(hold_until: datetime, now: datetime) -> bool:
+    """Whether an order may be placed on stock that is held until then."""
+    return now < hold_until - HOLD_MARGIN
 
 
 def ask_again(attempts: int) -> timedelta:

@@ -2,13 +2,14 @@
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 
 from comptoir_orders import errors, events
 from comptoir_orders.clients import Payments
 from comptoir_orders.domain import schedule
-from comptoir_orders.domain.processes import CaptureData, Step, VoidData
+from comptoir_orders.domain.processes import CaptureData, Kind, Step, VoidData
 from comptoir_orders.operations import overdue
-from comptoir_orders.operations.giving_back import give_back
+from comptoir_orders.operations.giving_back import give_back, give_back_all
 from comptoir_orders.operations.runs import noted, written
 from comptoir_orders.store import orders as order_store
 from comptoir_orders.store import processes
@@ -50,15 +51,32 @@ class Collecting:
         return await written(self._transactions, finish)
 
     async def void(self, process: Process) -> Process:
-        """A payment that turned up for a placement that had failed."""
+        """Money that turned up for a placement that had failed."""
         data: VoidData = process.document
         try:
-            await give_back(self._payments, process.id, data.payment)
+            if data.payment:
+                await give_back(self._payments, process.id, data.payment)
+            else:
+                found = await self._payments.find(process.order)
+                await give_back_all(self._payments, process.id, found)
         except Failure as failure:
             return await postponed(self._transactions, process, failure)
         return await noted(
             self._transactions, lambda session: processes.end(session, process, done(process))
         )
+
+
+def late_void(order: str, payment: str, now: datetime) -> Process:
+    """Gives up a payment of an order that never was; all of them without a payment."""
+    return processes.new(
+        Kind.VOID,
+        processes.own(payment or order),
+        order,
+        Step.STARTED,
+        VoidData(payment),
+        now,
+        now + schedule.REVIEW,
+    )
 
 
 def done(process: Process) -> Process:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-from comptoir_orders.domain import schedule
 from comptoir_orders.domain.placement import State
-from comptoir_orders.domain.processes import Kind, Step, VoidData
+from comptoir_orders.operations.collecting import late_void
 from comptoir_orders.store import bystanders, processes
 from comptoir_runtime.database import Session
 
@@ -26,18 +25,10 @@ async def payment_authorised(
     """As `payment_settled`; money kept for a placement that has failed is given up, ever so late.
 
     That closes the last gap: a driver that was stopped for so long that its placement was undone
-    in the meantime may still ask for money when it wakes up.
+    in the meantime may still ask for money when it wakes up. News that come while a placement is
+    being undone are counted, and looked at when it ends.
     """
     if await payment_settled(session, order_id, wake) in (State.FAILED, State.CANCELLED):
-        now = session.clock.now()
-        late = processes.new(
-            Kind.VOID,
-            processes.own(payment_id),
-            order_id,
-            Step.STARTED,
-            VoidData(payment_id),
-            now,
-            now + schedule.REVIEW,
-        )
+        late = late_void(order_id, payment_id, session.clock.now())
         await processes.begin(session, late, None)
         session.after_commit(wake)

@@ -25,7 +25,7 @@ from comptoir_orders.domain.placement import (
 from comptoir_orders.domain.processes import Intent, Kind, PlacementData
 from comptoir_orders.domain.sourcing import Demand, Shortage, Site, parcels_of
 from comptoir_orders.domain.tenders import TenderShare
-from comptoir_orders.operations import overdue
+from comptoir_orders.operations import collecting, overdue
 from comptoir_orders.operations.driving import Runner
 from comptoir_orders.operations.paying import Paying
 from comptoir_orders.operations.runs import Run, noted, patiently, written
@@ -126,12 +126,7 @@ class Placing:
         run = Run(process, State(process.state), process.document)
         while not run.saved.ended:
             came_from = run.state
-            if run.saved.called_off is not None and came_from in FORWARD:
-                run.note(abandoned=run.saved.called_off)
-                outcome = Outcome.ABANDONED
-            else:
-                outcome = await self._steps[came_from](run)
-            run.state = step(came_from, outcome)
+            run.state = step(came_from, await self.outcome(run))
             if is_parked(came_from, run.state):
                 return await self._park(run, came_from)
             if is_written(came_from, run.state):
@@ -139,6 +134,13 @@ class Placing:
             elif run.state in (State.FAILED, State.CANCELLED):
                 await self._end(run)
         return run.saved
+
+    async def outcome(self, run: Run) -> Outcome:
+        """Takes the step of the state a placement is in, unless it was called off."""
+        if run.saved.called_off is not None and run.state in FORWARD:
+            run.note(abandoned=run.saved.called_off)
+            return Outcome.ABANDONED
+        return await self._steps[run.state](run)
 
     # --- forward -------------------------------------------------------------------------------
 
@@ -216,8 +218,7 @@ class Placing:
     async def _place(self, run: Run) -> Outcome:
         """The order, its fulfilments, its event and the end of the placement, or none of it."""
         now = self._clock.now()
-        hold_until = run.data.hold_until
-        if hold_until is None or now >= hold_until - schedule.HOLD_MARGIN:
+        if not schedule.still_ours(run.hold_until, now):
             return run.refuse(Outcome.LATE, errors.interrupted())
         order = _order_of(run, now)
         run.note(number=order.number)
@@ -292,7 +293,10 @@ class Placing:
                 return ended
             # "Not now" is no answer to keep: the same request may try again.
             again = refusal is not None and refusal.status == Unavailable.status.name
-            return await processes.end(session, run.saved, ended, free_request=again)
+            look = collecting.late_void(run.saved.order, "", self._clock.now())
+            return await processes.end_and_look_again(
+                session, run.saved, ended, look, free_request=again
+            )
 
         run.saved = await noted(self._transactions, finish)
 

@@ -24,6 +24,7 @@ __all__ = [
     "by_request",
     "claim",
     "end",
+    "end_and_look_again",
     "forget",
     "locked",
     "locked_by_order",
@@ -71,6 +72,17 @@ UPDATE process SET state = $4, version = version + 1, document = $5, lease_owner
   lease_until = NULL, next_run_at = NULL, updated_at = $6,
   request_id = CASE WHEN $7 THEN id ELSE request_id END
 WHERE id = $1 AND version = $2 AND state = $3"""
+
+# In one statement: news come either before it, then they are counted, or find it ended.
+_END_AND_LOOK_AGAIN = f"""
+WITH ended AS (
+  {_END}
+  RETURNING id, nudges),
+again AS (
+  INSERT INTO process ({COLUMNS}, updated_at)
+  SELECT $8, $9, $10, $11, $12, $13, $14, 1, 0, 0, NULL, $15, $16, $6, $6, $6
+  FROM ended WHERE nudges > 0)
+SELECT id FROM ended"""
 
 _FORGET = "DELETE FROM process WHERE id = $1 AND version = $2 AND state = $3"
 
@@ -220,6 +232,33 @@ async def end(
         free_request,
     )
     _require(tag == "UPDATE 1", before)
+    return replace(after, version=before.version + 1, next_run_at=None, driven=False)
+
+
+async def end_and_look_again(
+    session: Session, before: Process, after: Process, look: Process, *, free_request: bool
+) -> Process:
+    """As `end`; `look` begins when there ever were news of it."""
+    ended = await session.fetchval(
+        _END_AND_LOOK_AGAIN,
+        before.id,
+        before.version,
+        before.state,
+        after.state,
+        after.document,
+        session.clock.now(),
+        free_request,
+        look.id,
+        look.kind,
+        look.caller,
+        look.request_id,
+        look.request_hash,
+        look.order,
+        look.state,
+        look.document,
+        look.deadline,
+    )
+    _require(ended is not None, before)
     return replace(after, version=before.version + 1, next_run_at=None, driven=False)
 
 

@@ -1,0 +1,362 @@
+"""One placement, its drivers and what may happen next to it: the moves of the model.
+
+The steps are the service's own: `Placing.outcome` is called with neighbours in memory, its outcome
+goes through the table of `domain.placement`, and whether the row is written or parked is asked of
+the same functions the driver asks. What is modelled here is only what the database does: rows,
+leases, versions, and the one statement that places an order.
+
+Of other placements only what is in the way matters (`Others`), so that the moves of one are worked
+out once, whatever the others do.
+
+Versions are not counted: a driver is `current` as long as nobody has taken its row over. Two who
+follow the same row and differ in nothing else are one.
+"""
+
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from comptoir_orders.clients import PaymentStatus
+from comptoir_orders.domain import schedule
+from comptoir_orders.domain.placement import (
+    MOVES,
+    TERMINAL,
+    Outcome,
+    State,
+    is_parked,
+    is_written,
+)
+from comptoir_orders.domain.processes import Intent, Kind, PlacementData
+from comptoir_orders.domain.tenders import TenderChoice
+from comptoir_orders.operations.placing import Placing
+from comptoir_orders.operations.runs import Run
+from comptoir_orders.policies.sourcing.fewest_parcels import FewestParcels
+from comptoir_orders.store.processes import Process
+from comptoir_runtime.database import Transactions
+from comptoir_runtime.errors import Failure
+from services.orders.tests.model.neighbours import Held, Neighbours, Others, Town, Way
+
+Moves = Mapping[State, Mapping[Outcome, State]]
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+UNDONE = (State.FAILED, State.CANCELLED)
+IN_TIME, TOO_LATE, HOLD_OVER = range(3)
+_NOWS = (BEGAN, BEGAN + timedelta(days=1), BEGAN + timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is explored; the budgets bound it."""
+
+    placements: int = 1
+    crowd: bool = True
+    """Others take the unit, or the cart, and give it back whenever they like."""
+    tenders: tuple[TenderChoice, ...] = (TenderChoice("card", ""),)
+    one_cart: bool = False
+    """Two tabs: all are of the same cart."""
+    crashes: int = 2
+    """Drivers that die, or that are stopped for longer than their lease and go on later."""
+    tricks: int = 1
+    """Requests that arrive late or twice, and providers that change their mind after a no."""
+    calling_off: bool = True
+    moves: Moves = field(default_factory=lambda: MOVES)
+    fenced: bool = True
+    """False: an overtaken driver's writes count."""
+    hears: bool = True
+    """False: money that turns up after the end is kept."""
+    heeds: bool = True
+    """False: what was called off can still be placed."""
+
+
+class Row(NamedTuple):
+    """The process, as it is written; `news` is whether anybody ever nudged it."""
+
+    state: State
+    document: int
+    leased: bool = True
+    called_off: bool = False
+    news: bool = False
+    time: int = IN_TIME
+
+
+class Driver(NamedTuple):
+    """Somebody who works on the row: `heard` is whether they know that it was called off."""
+
+    state: State
+    document: int
+    current: bool
+    heard: bool
+
+
+class World(NamedTuple):
+    """Everything that has to do with one placement."""
+
+    row: Row
+    drivers: tuple[Driver, ...]
+    around: Neighbours = Neighbours()
+    announced: bool = True
+    """False while inventory has not heard of its order yet."""
+    void: bool = False
+    """Whether its money is to be given up after the end."""
+
+
+class Move(NamedTuple):
+    """What may happen next, and what it costs of the budgets."""
+
+    name: str
+    world: World
+    crashes: int = 0
+    tricks: int = 0
+
+
+class Placements:
+    """The moves of a setting."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self._documents: dict[PlacementData, int] = {}
+        self._known: list[PlacementData] = []
+        self._town = Town()
+        self._clock = _Clock()
+        self._placing = Placing(
+            cast("Transactions", _OnlyAClock(self._clock)),
+            self._town,
+            self._town,
+            self._town,
+            FewestParcels(),
+        )
+        self._saved = {heard: _process(heard) for heard in (False, True)}
+
+    def first(self) -> World:
+        """The placement has just been written, and is driven by whoever wrote it."""
+        intent = Intent("crt_1", "", "shown", self.setting.tenders, "", "", "cus_1", "")
+        document = self._number_of(PlacementData(intent))
+        return World(Row(State.CREATED, document), (Driver(State.CREATED, document, True, False),))
+
+    def data(self, row: Row) -> PlacementData:
+        return self._known[row.document]
+
+    def after(self, world: World, others: Others, crashes: bool, tricks: bool) -> list[Move]:
+        """All that may happen next; `crashes` and `tricks` tell whether there are any left."""
+        moves: list[Move] = []
+        for driver in world.drivers:
+            moves += self._driven(world, driver, others, tricks)
+            if crashes and driver.current:
+                moves += _stopped(world, driver)
+        moves += self._to_the_row(world)
+        moves += self._messages(world, others)
+        moves += self._providers(world, others, tricks)
+        return moves
+
+    # --- drivers -------------------------------------------------------------------------------
+
+    def _driven(self, world: World, driver: Driver, others: Others, tricks: bool) -> Iterator[Move]:
+        asks = driver.state in (State.STOCK_HELD, State.UNKNOWN)
+        seen = set()
+        for way in Way:
+            costs = way in (Way.LATE, Way.TWICE)
+            if costs and not tricks:
+                continue
+            for says in PaymentStatus if asks else (PaymentStatus.AUTHORISED,):
+                following = self._step(world, driver, others, way, says)
+                if (costs, following) not in seen:
+                    seen.add((costs, following))
+                    yield Move(f"{driver.state} {way} {says}", following, tricks=int(costs))
+
+    def _step(
+        self, world: World, driver: Driver, others: Others, way: Way, says: PaymentStatus
+    ) -> World:
+        row = world.row
+        self._clock.moment = _NOWS[row.time]
+        self._town.become(world.around, others, way, says)
+        run = Run(self._saved[driver.heard], driver.state, self._known[driver.document])
+        if driver.state is State.AUTHORISED and not driver.heard:
+            outcome = self._place(row, driver, others, run)
+            if outcome is None:
+                return _without(world, driver)
+        else:
+            outcome = _finish(self._placing.outcome(run))
+        state = self.setting.moves[driver.state][outcome]
+        document = self._number_of(replace(run.data, refusal=None))
+        world = world._replace(around=self._town.frozen())
+        goes_on = is_written(driver.state, state)
+        if not (goes_on or is_parked(driver.state, state) or state in TERMINAL):
+            return _instead(world, driver, driver._replace(state=state, document=document))
+        if self.setting.fenced and not driver.current:
+            return _without(world, driver)
+        row = row._replace(state=state, document=document, leased=goes_on)
+        if state in TERMINAL:  # what does not matter any more is not told apart
+            document = self._number_of(replace(run.data.ended(), refusal=None))
+            time = IN_TIME if state is State.PLACED else row.time
+            late = state in UNDONE and row.news and self.setting.hears
+            row = Row(state, document, leased=False, time=time)
+            world = world._replace(announced=state is not State.PLACED, void=world.void or late)
+        world = world._replace(row=row)
+        if goes_on:
+            heard = driver.heard or row.called_off
+            changed = driver._replace(state=state, document=document, heard=heard)
+            return _instead(world, driver, changed)
+        return _without(world, driver)
+
+    def _place(self, row: Row, driver: Driver, others: Others, run: Run) -> Outcome | None:
+        """The one statement; None when the row is somebody else's."""
+        if not schedule.still_ours(run.hold_until, self._clock.now()):
+            return Outcome.LATE
+        if self.setting.fenced and not driver.current:
+            return None
+        if row.called_off and self.setting.heeds:
+            run.note(abandoned="no more")
+            return Outcome.ABANDONED
+        return Outcome.LATE if others.ordered else Outcome.DONE
+
+    # --- the row -------------------------------------------------------------------------------
+
+    def _to_the_row(self, world: World) -> Iterator[Move]:
+        row = world.row
+        if row.state not in TERMINAL:
+            if not row.leased:
+                yield Move("taken up", _taken(world))
+            if self.setting.calling_off and not row.called_off:
+                told = world._replace(row=row._replace(called_off=True))
+                yield Move("called off", told if row.leased else _taken(told))
+        if row.state is State.PLACED:
+            return
+        if row.time < HOLD_OVER:
+            yield Move("time passes", world._replace(row=row._replace(time=row.time + 1)))
+        for key, state in world.around.stock if row.time == HOLD_OVER else ():
+            if state == Held.HELD:
+                stock = _changed(world.around.stock, key, Held.EXPIRED)
+                yield Move("hold expires", _around(world, stock=stock))
+
+    # --- messages and providers ----------------------------------------------------------------
+
+    def _messages(self, world: World, others: Others) -> Iterator[Move]:
+        for message in world.around.late:
+            for says in PaymentStatus if message[0] == "authorise" else (PaymentStatus.ENDED,):
+                self._town.become(world.around, others, Way.OK, says)
+                self._town.late.discard(message)
+                with suppress(Failure):
+                    self._town.arrive(message)
+                yield Move(f"{message[0]} arrives", world._replace(around=self._town.frozen()))
+        for payment in world.around.told:
+            heard = _around(world, told=world.around.told - {payment})
+            if world.row.state not in TERMINAL:
+                heard = heard._replace(row=world.row._replace(news=True))
+            elif self.setting.hears and world.row.state in UNDONE:
+                heard = heard._replace(void=True)
+            yield Move("orders hear of money", heard)
+        if not world.announced:
+            stock = tuple(
+                (key, Held.KEPT if state == Held.HELD else state)
+                for key, state in world.around.stock
+            )
+            yield Move("inventory hears", _around(world, stock=stock)._replace(announced=True))
+
+    def _providers(self, world: World, others: Others, tricks: bool) -> Iterator[Move]:
+        money = world.around.money
+        if world.void and PaymentStatus.UNKNOWN not in dict(money).values():
+            ended = tuple((payment, PaymentStatus.ENDED) for payment, _ in money)
+            yield Move("money is given up", _around(world, money=ended)._replace(void=False))
+        for payment, status in money:
+            if status in (PaymentStatus.ACTION_REQUIRED, PaymentStatus.UNKNOWN):
+                for decision in (PaymentStatus.ENDED, PaymentStatus.AUTHORISED):
+                    yield self._decided(world, others, payment, decision)
+            if tricks and status == PaymentStatus.ENDED and world.row.state is not State.PLACED:
+                yes = self._decided(world, others, payment, PaymentStatus.AUTHORISED)
+                yield yes._replace(name=f"{yes.name} after all", tricks=1)
+
+    def _decided(self, world: World, others: Others, payment: str, status: PaymentStatus) -> Move:
+        self._town.become(world.around, others, Way.OK, status)
+        self._town.settle(payment, status)
+        return Move(f"money is {status}", world._replace(around=self._town.frozen()))
+
+    def _number_of(self, data: PlacementData) -> int:
+        number = self._documents.get(data)
+        if number is None:
+            number = self._documents[data] = len(self._known)
+            self._known.append(data)
+        return number
+
+
+class _Clock:
+    """Stands still until it is set."""
+
+    moment = BEGAN
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@dataclass(frozen=True)
+class _OnlyAClock:
+    """What a step needs of transactions."""
+
+    clock: _Clock
+
+
+def _finish(steps: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Runs a step to its end; the pauses before it asks again take no time."""
+    try:
+        while True:
+            steps.send(None).set_result(None)
+    except StopIteration as end:
+        return cast("Outcome", end.value)
+
+
+def _process(heard: bool) -> Process:
+    return Process(
+        id="plc_1",
+        kind=Kind.PLACEMENT,
+        caller="cus_1",
+        request_id="",
+        request_hash=b"",
+        order="ord_1",
+        state=State.CREATED,
+        version=1,
+        attempts=0,
+        nudges=0,
+        serial=1,
+        document=None,
+        deadline=BEGAN + schedule.FORWARD,
+        next_run_at=BEGAN,
+        created_at=BEGAN,
+        called_off="no more" if heard else None,
+    )
+
+
+def _stopped(world: World, driver: Driver) -> list[Move]:
+    """It dies; or it is stopped for longer than its lease, and goes on some time later."""
+    free = world._replace(row=world.row._replace(leased=False))
+    zombie = _instead(free, driver, driver._replace(current=False))
+    return [
+        Move(f"{driver.state} dies", _without(free, driver), crashes=1),
+        Move(f"{driver.state} is stopped", zombie, crashes=1),
+    ]
+
+
+def _taken(world: World) -> World:
+    row = world.row
+    driver = Driver(row.state, row.document, True, row.called_off)
+    drivers = tuple(sorted((*world.drivers, driver)))
+    return world._replace(row=row._replace(leased=True), drivers=drivers)
+
+
+def _changed(pairs: tuple[tuple[str, str], ...], key: str, to: str) -> tuple[tuple[str, str], ...]:
+    return tuple((each, to if each == key else state) for each, state in pairs)
+
+
+def _around(world: World, **changes: Any) -> World:
+    return world._replace(around=world.around._replace(**changes))
+
+
+def _without(world: World, driver: Driver) -> World:
+    drivers = list(world.drivers)
+    drivers.remove(driver)
+    return world._replace(drivers=tuple(drivers))
+
+
+def _instead(world: World, driver: Driver, other: Driver) -> World:
+    rest = _without(world, driver)
+    return rest._replace(drivers=tuple(sorted((*rest.drivers, other))))
