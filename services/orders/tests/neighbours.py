@@ -169,7 +169,7 @@ class FakeStock:
         return self.units.get(location, {}).get(sku, 0) - promised
 
     async def available(
-        self, skus: Sequence[str], *, store: str = ""
+        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
     ) -> Mapping[str, dict[str, int]]:
         await self._town.at("available")
         return {

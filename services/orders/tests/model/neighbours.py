@@ -136,7 +136,7 @@ class Town:
     # --- stock ---------------------------------------------------------------------------------
 
     async def available(
-        self, skus: Sequence[str], *, store: str = ""
+        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
     ) -> Mapping[str, dict[str, int]]:
         self._question()
         return {SITE: {SKU: self.free()}}

@@ -174,6 +174,29 @@ class TestStock:
             ["store_lyon"],
         )
 
+    async def test_figures_are_good_for_a_second_unless_they_must_be_fresh(self) -> None:
+        def levels(*skus: str) -> Message:
+            return inventory_pb2.GetAvailabilityResponse(
+                availability=[
+                    stock_pb2.Availability(
+                        sku=sku, levels=[stock_pb2.StockLevel(location="LYON", available=3)]
+                    )
+                    for sku in skus
+                ]
+            )
+
+        answers = [levels("KETTLE", "LAMP"), levels("KETTLE"), levels("KETTLE", "CUP")]
+        stock = GrpcStock(neighbour := Neighbour(GetAvailability=answers))
+
+        await stock.available(["KETTLE", "LAMP"], fresh=False)
+        again = await stock.available(["LAMP"], fresh=False)
+        await stock.available(["KETTLE"], fresh=True)
+        await stock.available(["KETTLE", "CUP"], fresh=False)
+
+        assert again == {"LYON": {"LAMP": 3}}
+        asked = [list(request.skus) for _, request in neighbour.asked]
+        assert asked == [["KETTLE", "LAMP"], ["KETTLE"], ["KETTLE", "CUP"]]
+
     async def test_a_plan_is_reserved_as_it_is(self) -> None:
         neighbour = Neighbour(Reserve=stock_pb2.Reservation(id="rsv_1"))
 

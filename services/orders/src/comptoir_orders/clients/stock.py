@@ -19,6 +19,10 @@ _SECONDS = 2.0
 _PLACES_PER_PAGE = 100
 # Locations move about once a year.
 _PLACES_KEPT_SECONDS = 60.0
+# What is promised on figures that are a little old is refused, never oversold: then new ones are
+# asked for. So most orders need one question less.
+_UNITS_KEPT_SECONDS = 1.0
+_UNITS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,12 @@ class Stock(Protocol):
     """Every method raises `OutcomeUnknown` without an answer, another `Failure` on refusal."""
 
     async def available(
-        self, skus: Sequence[str], *, store: str = ""
+        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
     ) -> Mapping[str, dict[str, int]]:
-        """Units by sku by location: of all that ship, or of one store where goods are collected."""
+        """Units by sku by location: of all that ship, or of one store where goods are collected.
+
+        Without `fresh` the figures may be a second old.
+        """
 
     async def places(self) -> Mapping[str, Place]:
         """All locations by code; the last known ones when there is no answer."""
@@ -60,10 +67,30 @@ class GrpcStock:
         self._caller = caller
         self._places: dict[str, Place] = {}
         self._places_until = 0.0
+        self._units: dict[tuple[str, str], tuple[float, dict[str, int]]] = {}
 
     async def available(
-        self, skus: Sequence[str], *, store: str = ""
+        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
     ) -> Mapping[str, dict[str, int]]:
+        by_sku = None if fresh else self._remembered(skus, store)
+        if by_sku is None:
+            by_sku = await self._asked(skus, store)
+        units: dict[str, dict[str, int]] = {}
+        for sku, levels in by_sku.items():
+            for location, available in levels.items():
+                units.setdefault(location, {})[sku] = available
+        return units
+
+    def _remembered(self, skus: Sequence[str], store: str) -> dict[str, dict[str, int]] | None:
+        now, found = time.monotonic(), {}
+        for sku in skus:
+            until, levels = self._units.get((store, sku), (0.0, {}))
+            if until <= now:
+                return None
+            found[sku] = levels
+        return found
+
+    async def _asked(self, skus: Sequence[str], store: str) -> dict[str, dict[str, int]]:
         request = inventory_pb2.GetAvailabilityRequest(
             skus=skus,
             locations=[store] if store else [],
@@ -72,11 +99,15 @@ class GrpcStock:
             can_pick_up=bool(store),
         )
         answer = await ask(self._caller, "GetAvailability", request, _SECONDS)
-        units: dict[str, dict[str, int]] = {}
-        for each in answer.availability:
-            for level in each.levels:
-                units.setdefault(level.location, {})[each.sku] = level.available
-        return units
+        found = {
+            each.sku: {level.location: level.available for level in each.levels}
+            for each in answer.availability
+        }
+        until = time.monotonic() + _UNITS_KEPT_SECONDS
+        if len(self._units) > _UNITS_KEPT:
+            self._units.clear()
+        self._units.update({(store, sku): (until, levels) for sku, levels in found.items()})
+        return found
 
     async def places(self) -> Mapping[str, Place]:
         if time.monotonic() >= self._places_until:

@@ -23,7 +23,7 @@ from comptoir_orders.domain.placement import (
     step,
 )
 from comptoir_orders.domain.processes import Intent, Kind, PlacementData
-from comptoir_orders.domain.sourcing import Demand, Shortage, Site, parcels_of
+from comptoir_orders.domain.sourcing import Demand, Plan, Shortage, Site, parcels_of
 from comptoir_orders.domain.tenders import TenderShare
 from comptoir_orders.operations import collecting, overdue
 from comptoir_orders.operations.driving import Runner
@@ -39,6 +39,9 @@ from comptoir_runtime import deadline, ids
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure, Unavailable
 from comptoir_runtime.idempotency import RequestKey
+
+# The first may be made with figures that are a second old.
+_PLANS = 3
 
 
 async def place_order(
@@ -171,24 +174,29 @@ class Placing:
         return Outcome.DONE
 
     async def _choose_sources(self, run: Run) -> Outcome:
-        quote = run.quote
-        demand = [Demand(line.id, line.sku, line.quantity) for line in quote.lines]
+        fresh = run.data.plan_number > 1
         try:
-            sites = await patiently(lambda: self._sites(quote))
+            plan = await patiently(lambda: self._planned(run.quote, fresh=fresh))
+            if isinstance(plan, Shortage) and not fresh:
+                plan = await patiently(lambda: self._planned(run.quote, fresh=True))
         except errors.OutcomeUnknown as lost:
             return run.refuse(Outcome.LOST, _unavailable(lost))
         except Failure as failure:
             return run.refuse(Outcome.REFUSED, failure)
-        plan = self._sourcing.plan(demand, sites, point_of(quote.delivery.address))
         if isinstance(plan, Shortage):
             return run.refuse(Outcome.REFUSED, errors.out_of_stock(plan.asked, plan.available))
         run.note(plan=plan, hold_until=self._clock.now() + schedule.HOLD)
         return Outcome.DONE
 
-    async def _sites(self, quote: Quote) -> list[Site]:
+    async def _planned(self, quote: Quote, *, fresh: bool) -> Plan | Shortage:
+        demand = [Demand(line.id, line.sku, line.quantity) for line in quote.lines]
+        sites = await self._sites(quote, fresh=fresh)
+        return self._sourcing.plan(demand, sites, point_of(quote.delivery.address))
+
+    async def _sites(self, quote: Quote, *, fresh: bool) -> list[Site]:
         store = quote.delivery.location if quote.delivery.mode is DeliveryMode.PICK_UP else ""
         skus = list(dict.fromkeys(line.sku for line in quote.lines))
-        units = await self._stock.available(skus, store=store)
+        units = await self._stock.available(skus, store=store, fresh=fresh)
         places = {} if store else await self._stock.places()
         return [
             Site(code, places[code].point if code in places else None, available)
@@ -207,9 +215,9 @@ class Placing:
         except errors.OutcomeUnknown as lost:
             return run.refuse(Outcome.LOST, _unavailable(lost))
         except Failure as failure:
-            if failure.reason == errors.OutOfStock.reason and run.data.plan_number == 1:
-                # Somebody was faster: once more, with what is there now.
-                run.note(plan_number=2)
+            if failure.reason == errors.OutOfStock.reason and run.data.plan_number < _PLANS:
+                # Somebody was faster: again, with what is there now.
+                run.note(plan_number=run.data.plan_number + 1)
                 return Outcome.SHORT
             return run.refuse(Outcome.REFUSED, failure)
         run.note(reservation=reservation)
