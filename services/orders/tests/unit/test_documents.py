@@ -18,7 +18,9 @@ from comptoir_orders.domain.processes import (
     VoidData,
 )
 from comptoir_orders.domain.sourcing import Allocation
+from comptoir_orders.domain.tenders import Tender, TenderShare
 from comptoir_orders.store.documents import read
+from comptoir_orders.store.rows import with_tenders
 from comptoir_runtime.errors import FailedPrecondition, Precondition, RemoteFailure
 from services.orders.tests import factories
 
@@ -63,6 +65,31 @@ def test_a_document_of_yesterday_gets_todays_defaults() -> None:
     old = {"intent": orjson.loads(orjson.dumps(factories.intent()))}
 
     assert read(PlacementData, old) == PlacementData(factories.intent())
+
+
+def test_a_placement_of_before_there_were_several_tenders_goes_on() -> None:
+    """Deployed while it waited for its payer: the payment it asked for is the one to ask about."""
+    new = orjson.loads(orjson.dumps(PLACEMENT))
+    old = {name: value for name, value in new.items() if name != "tenders"} | {"payment": "pay_1"}
+    old["intent"] = {
+        name: value
+        for name, value in new["intent"].items()
+        if name not in ("tenders", "tender_currency")
+    } | {"method": "card", "token": "tok_ok"}
+
+    placement = read(PlacementData, with_tenders(old))
+
+    assert placement.intent == PLACEMENT.intent
+    assert placement.tenders == (Tender("card", "tok_ok", 7490, "pay_1"),)
+    assert with_tenders(new) == new
+
+
+def test_an_order_of_before_there_were_several_tenders_is_paid_by_its_only_payment() -> None:
+    content = factories.order().content
+
+    assert content.tenders == ()
+    assert content.shares == (TenderShare("pay_1", 7490),)
+    assert replace(content, payments=()).shares == ()
 
 
 def test_nothing_to_pay_with_is_kept() -> None:

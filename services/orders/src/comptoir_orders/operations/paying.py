@@ -81,8 +81,12 @@ def _payment(run: Run) -> str:
 
 def _judged(run: Run, payment: PaymentView) -> Outcome:
     """What the payment's state means; the amount kept must be the tender's, to the cent."""
-    run.data = run.data.with_tender(payment=payment.id)
-    run.note(action_url=payment.action_url)
+    tender = run.data.tenders[run.data.current]
+    kept = (payment.authorised, payment.currency) == (tender.amount, run.data.currency)
+    authorised = kept and payment.status is PaymentStatus.AUTHORISED
+    run.data = run.data.with_tender(payment=payment.id, authorised=authorised)
+    if payment.action_url != run.data.action_url:
+        run.note(action_url=payment.action_url)
     match payment.status:
         case PaymentStatus.ACTION_REQUIRED:
             return Outcome.ACTION
@@ -99,15 +103,13 @@ def _judged(run: Run, payment: PaymentView) -> Outcome:
             )
             return _refused(run, declined)
         case PaymentStatus.AUTHORISED:
-            expected = (run.data.tenders[run.data.current].amount, run.data.currency)
-            if (payment.authorised, payment.currency) != expected:
+            if not kept:
                 return run.refuse(
                     Outcome.WRONG,
                     errors.PaymentAmountMismatch(
                         "the provider keeps another amount than was asked"
                     ),
                 )
-            run.data = run.data.with_tender(authorised=True)
             return Outcome.DONE if run.data.paid else Outcome.NEXT
 
 

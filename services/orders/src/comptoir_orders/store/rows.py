@@ -128,7 +128,7 @@ def process_of(row: Row) -> Process:
         attempts=row["attempts"],
         nudges=row["nudges"],
         serial=row["serial"],
-        document=read(_DOCUMENTS[kind], _with_tenders(row["document"])),
+        document=read(_DOCUMENTS[kind], with_tenders(row["document"])),
         deadline=row["deadline"],
         next_run_at=row["next_run_at"],
         created_at=row["created_at"],
@@ -138,7 +138,7 @@ def process_of(row: Row) -> Process:
     )
 
 
-def _with_tenders(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_tenders(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A placement as it is written now: rows of before there could be several tenders had one."""
     intent = document.get("intent")
     if intent is None or "tenders" in intent:
