@@ -7,7 +7,7 @@ from comptoir_runtime.errors import Failure, Unavailable
 from services.orders.tests import factories
 from services.orders.tests.integration.checkout import orders, outbox, place, the_placement
 from services.orders.tests.integration.conftest import Replica
-from services.orders.tests.neighbours import LYON, PARIS, Town, refusal
+from services.orders.tests.neighbours import LYON, PARIS, Town, lost, refusal
 
 
 class TestRefusal:
@@ -99,6 +99,31 @@ class TestRefusal:
         assert refused.value.metadata == {"quote": "newer"}
         assert town.holds_nothing()
         assert (await the_placement(database)).state == State.FAILED
+
+    async def test_a_lock_that_arrives_after_the_refusal_finds_the_checkout_closed(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        """The first request is late, the second is refused. (Found by the model.)"""
+        quote = town.carts.add(factories.quote())
+        asked = 0
+
+        async def late(point: str) -> None:
+            nonlocal asked
+            asked += point == "lock"
+            if point == "lock" and asked == 1:
+                raise lost(point)
+            object.__setattr__(quote, "fingerprint", "newer")
+
+        town.at = late
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+        town.works()
+        placement = await the_placement(database)
+
+        assert refused.value.reason == "QUOTE_CHANGED"
+        with pytest.raises(Failure, match="checkout_closed"):
+            await town.carts.lock("crt_1", placement.id, "", "newer", "cus_test")
+        assert town.holds_nothing()
 
     async def test_the_cart_of_another_is_refused_without_a_trace(
         self, replica: Replica, database: Database, town: Town

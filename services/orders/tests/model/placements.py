@@ -82,12 +82,16 @@ class Row(NamedTuple):
 
 
 class Driver(NamedTuple):
-    """Somebody who works on the row: `heard` is whether they know that it was called off."""
+    """Somebody who works on the row: `heard` is whether they know that it was called off.
+
+    `first` matters only before anything was asked of anybody.
+    """
 
     state: State
     document: int
     current: bool
     heard: bool
+    first: bool = False
 
 
 class World(NamedTuple):
@@ -127,13 +131,19 @@ class Placements:
             self._town,
             FewestParcels(),
         )
-        self._saved = {heard: _process(heard) for heard in (False, True)}
+        self._saved = {
+            (heard, first): _process(heard, first)
+            for heard in (False, True)
+            for first in (False, True)
+        }
 
     def first(self) -> World:
         """The placement has just been written, and is driven by whoever wrote it."""
         intent = Intent("crt_1", "", "shown", self.setting.tenders, "", "", "cus_1", "")
         document = self._number_of(PlacementData(intent))
-        return World(Row(State.CREATED, document), (Driver(State.CREATED, document, True, False),))
+        return World(
+            Row(State.CREATED, document), (Driver(State.CREATED, document, True, False, True),)
+        )
 
     def data(self, row: Row) -> PlacementData:
         return self._known[row.document]
@@ -171,7 +181,9 @@ class Placements:
         row = world.row
         self._clock.moment = _NOWS[row.time]
         self._town.become(world.around, others, way, says)
-        run = Run(self._saved[driver.heard], driver.state, self._known[driver.document])
+        run = Run(
+            self._saved[driver.heard, driver.first], driver.state, self._known[driver.document]
+        )
         if driver.state is State.AUTHORISED and not driver.heard:
             outcome = self._place(row, driver, others, run)
             if outcome is None:
@@ -183,7 +195,9 @@ class Placements:
         world = world._replace(around=self._town.frozen())
         goes_on = is_written(driver.state, state)
         if not (goes_on or is_parked(driver.state, state) or state in TERMINAL):
-            return _instead(world, driver, driver._replace(state=state, document=document))
+            return _instead(
+                world, driver, driver._replace(state=state, document=document, first=False)
+            )
         if self.setting.fenced and not driver.current:
             return _without(world, driver)
         row = row._replace(state=state, document=document, leased=goes_on)
@@ -196,7 +210,7 @@ class Placements:
         world = world._replace(row=row)
         if goes_on:
             heard = driver.heard or row.called_off
-            changed = driver._replace(state=state, document=document, heard=heard)
+            changed = driver._replace(state=state, document=document, heard=heard, first=False)
             return _instead(world, driver, changed)
         return _without(world, driver)
 
@@ -305,7 +319,7 @@ def _finish(steps: Coroutine[Any, Any, Outcome]) -> Outcome:
         return cast("Outcome", end.value)
 
 
-def _process(heard: bool) -> Process:
+def _process(heard: bool, first: bool) -> Process:
     return Process(
         id="plc_1",
         kind=Kind.PLACEMENT,
@@ -314,7 +328,7 @@ def _process(heard: bool) -> Process:
         request_hash=b"",
         order="ord_1",
         state=State.CREATED,
-        version=1,
+        version=1 if first else 2,
         attempts=0,
         nudges=0,
         serial=1,

@@ -14,6 +14,8 @@ from services.orders.tests.model.placements import Moves, Setting
 
 SMALL = Setting(crashes=0, tricks=0, calling_off=False)
 
+TABS = {"one_cart": True, "crowd": True}
+
 
 def moved(state: State, outcome: Outcome, to: State) -> Moves:
     """The table with one entry changed."""
@@ -48,6 +50,10 @@ class TestTheModelCanSee:
             ({"moves": moved(State.RELEASING, Outcome.DONE, State.FAILED)}, "O5"),
             ({"moves": moved(State.SOURCED, Outcome.LOST, State.UNLOCKING)}, "S3"),
             ({"moves": moved(State.VOIDING, Outcome.LOST, State.RELEASING)}, "4.3"),
+            (
+                {"moves": moved(State.CREATED, Outcome.PARTLY, State.FAILED), **TABS, "crashes": 1},
+                "O5",
+            ),
             ({"fenced": False, "crashes": 1}, "O"),
             ({"hears": False, "tricks": 1}, "M12"),
             ({"moves": moved(State.AUTHORISED, Outcome.LATE, State.PLACED)}, "O5"),
@@ -59,13 +65,14 @@ class TestTheModelCanSee:
             "a cart that is never unlocked",
             "stock that is not released when its answer was lost",
             "an end while nobody knows of the money",
+            "a lock that may arrive after the end",
             "a driver that was overtaken and still writes",
             "money that turns up after the end",
             "an order on stock that was held too long ago",
         ],
     )
     async def test_it_finds(self, broken: dict[str, Any], sees: str) -> None:
-        found = await explore(replace(SMALL, crowd=False, **broken))
+        found = await explore(replace(SMALL, **{"crowd": False, **broken}))
 
         (violation,) = found.violations
         assert violation.startswith(sees), violation

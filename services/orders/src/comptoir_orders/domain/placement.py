@@ -61,7 +61,7 @@ class Outcome(StrEnum):
     NEXT = "NEXT"
     """This tender is authorised; there is another one."""
     PARTLY = "PARTLY"
-    """This tender was refused, but others are kept already."""
+    """Refused, but what was asked for before is kept or may be: other tenders, an earlier lock."""
     ACTION = "ACTION"
     """The payer must do something."""
     LATE = "LATE"
@@ -87,6 +87,7 @@ MOVES: dict[State, dict[Outcome, State]] = {
     State.CREATED: {
         Outcome.DONE: State.CART_LOCKED,
         Outcome.REFUSED: State.FAILED,
+        Outcome.PARTLY: State.UNLOCKING,
         Outcome.LOST: State.UNLOCKING,
         Outcome.LATE: State.UNLOCKING,
         Outcome.WRONG: State.UNLOCKING,

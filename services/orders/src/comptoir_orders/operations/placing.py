@@ -150,17 +150,23 @@ class Placing:
     async def _lock_cart(self, run: Run) -> Outcome:
         if self._clock.now() >= run.saved.deadline:
             return run.refuse(Outcome.LATE, errors.interrupted())
-        intent = run.data.intent
-        try:
-            quote = await patiently(
-                lambda: self._carts.lock(
-                    intent.cart, run.saved.id, intent.cart_version, intent.quote, intent.buyer
-                )
+        intent, asked = run.data.intent, 0
+
+        async def lock() -> Quote:
+            nonlocal asked
+            asked += 1
+            return await self._carts.lock(
+                intent.cart, run.saved.id, intent.cart_version, intent.quote, intent.buyer
             )
+
+        try:
+            quote = await patiently(lock)
         except errors.OutcomeUnknown as lost:
             return run.refuse(Outcome.LOST, _unavailable(lost))
         except Failure as failure:
-            return run.refuse(Outcome.REFUSED, failure)
+            # A request of before, still under way, must not lock the cart after the end.
+            only = asked == 1 and run.saved.version == 1
+            return run.refuse(Outcome.REFUSED if only else Outcome.PARTLY, failure)
         run.note(
             quote=quote, customer=quote.owner, currency=quote.currency, total=quote.totals.total
         )
