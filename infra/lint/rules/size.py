@@ -10,7 +10,7 @@ FILE_LINES = 400
 FUNCTION_LINES = 50
 PROCEDURE_LINES = 15
 # The decorators of comptoir_runtime.rpc: what they decorate is a procedure.
-PROCEDURES = frozenset({"step", "query", "process", "stream", "upload"})
+PROCEDURES = frozenset({"step", "batch", "query", "process", "stream", "upload"})
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -7,6 +7,7 @@ already been carried out.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,6 +25,12 @@ REPLAYED = ("idempotent-replayed", "true")
 
 RECALL = """
 SELECT request_hash, body FROM idempotency WHERE scope = $1 AND caller = $2 AND key = $3
+"""
+RECALL_MANY = """
+SELECT asked.number, request_hash, body
+FROM unnest($1::text[], $2::text[], $3::text[])
+  WITH ORDINALITY AS asked (scope, caller, key, number)
+JOIN idempotency USING (scope, caller, key)
 """
 PURGE = """
 DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
@@ -62,15 +69,35 @@ async def recall(transactions: "Transactions", key: RequestKey) -> bytes | None:
         row = await session.fetchrow(RECALL, key.scope, key.caller, key.key)
     if row is None:
         return None
-    if row["request_hash"] != key.request_hash:
-        raise IdempotencyKeyReused(
-            "the request id was used for another request", metadata={"request_id": key.key}
-        )
-    body: bytes = row["body"]
-    return body
+    found = _told(key, row["request_hash"], row["body"])
+    if isinstance(found, IdempotencyKeyReused):
+        raise found
+    return found
+
+
+async def recall_many(
+    transactions: "Transactions", keys: Sequence[RequestKey]
+) -> list[bytes | IdempotencyKeyReused | None]:
+    """For each key what `recall` answers or raises."""
+    columns = ([key.scope for key in keys], [key.caller for key in keys], [key.key for key in keys])
+    async with transactions.reading() as session:
+        rows = await session.fetch(RECALL_MANY, *columns)
+    found: list[bytes | IdempotencyKeyReused | None] = [None] * len(keys)
+    for row in rows:
+        index = row["number"] - 1
+        found[index] = _told(keys[index], row["request_hash"], row["body"])
+    return found
 
 
 async def purge(session: "Session", before: datetime) -> bool:
     """Forgets a batch of answers older than `before`; True when there may be more."""
     deleted = await session.execute(PURGE, before, PURGE_BATCH)
     return deleted == f"DELETE {PURGE_BATCH}"
+
+
+def _told(key: RequestKey, request_hash: bytes, body: bytes) -> bytes | IdempotencyKeyReused:
+    if request_hash == key.request_hash:
+        return body
+    return IdempotencyKeyReused(
+        "the request id was used for another request", metadata={"request_id": key.key}
+    )

@@ -41,7 +41,15 @@ class Session:
     module constants. Rows are read as `row["sku"]` or `row.sku`; jsonb is Python objects.
     """
 
-    __slots__ = ("_connection", "_transactional", "answer", "callbacks", "clock", "rows", "signals")
+    __slots__ = (
+        "_connection",
+        "_transactional",
+        "answers",
+        "callbacks",
+        "clock",
+        "rows",
+        "signals",
+    )
 
     def __init__(self, connection: Connection, clock: Clock, *, transactional: bool) -> None:
         self.clock = clock
@@ -50,7 +58,7 @@ class Session:
         self.rows: list[OutboxRow] = []
         self.signals: list[tuple[str, bytes]] = []
         self.callbacks: list[Callable[[], None]] = []
-        self.answer: Answer | None = None
+        self.answers: list[Answer] = []
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
         """All rows."""
@@ -111,13 +119,13 @@ class Session:
     def remember_answer(
         self, scope: str, caller: str, key: str, request_hash: bytes, body: bytes, code: int = 0
     ) -> None:
-        """Keeps the answer to a request id with this transaction.
+        """Keeps the answer to a request id with this transaction; a batch keeps several.
 
         Committing raises `asyncpg.UniqueViolationError` when the key is taken: then nothing of
         this transaction has happened and the stored answer is the one to give.
         """
         self._require_transaction("remember_answer")
-        self.answer = Answer(scope, caller, key, request_hash, code, body)
+        self.answers.append(Answer(scope, caller, key, request_hash, code, body))
 
     def _require_transaction(self, what: str) -> None:
         if not self._transactional:

@@ -1,5 +1,6 @@
 """Procedures: how they are declared, and the pipeline each call goes through."""
 
+from comptoir_runtime.rpc.batches import Batch, Later, Outcome
 from comptoir_runtime.rpc.call import Call
 from comptoir_runtime.rpc.pipeline import Pipeline
 from comptoir_runtime.rpc.procedures import (
@@ -7,6 +8,7 @@ from comptoir_runtime.rpc.procedures import (
     DeclarationError,
     Procedure,
     Shape,
+    batch,
     process,
     query,
     step,
@@ -15,12 +17,16 @@ from comptoir_runtime.rpc.procedures import (
 )
 
 __all__ = [
+    "Batch",
     "Binding",
     "Call",
     "DeclarationError",
+    "Later",
+    "Outcome",
     "Pipeline",
     "Procedure",
     "Shape",
+    "batch",
     "process",
     "query",
     "step",

@@ -36,6 +36,7 @@ from comptoir_runtime.errors import (
     Violation,
     to_status,
 )
+from comptoir_runtime.rpc.batches import Gathering
 from comptoir_runtime.rpc.call import Call
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 from comptoir_runtime.rpc.refusals import refusal
@@ -154,6 +155,8 @@ class Pipeline:
         function = procedure.function
         if procedure.shape is Shape.STEP:
             return self._keyed_step(procedure) if procedure.keyed else self._step(function)
+        if procedure.shape is Shape.BATCH:
+            return self._together(procedure)
         if procedure.shape is Shape.QUERY:
             reading = self._transactions.reading
 
@@ -188,10 +191,9 @@ class Pipeline:
         unkeyed = self._step(function)
 
         async def run_keyed(request: Message, call: Call, context: Context) -> bytes:
-            if not getattr(request, idempotency.FIELD):
+            key = _key_of(scope, request, call)
+            if key is None:
                 return await unkeyed(request, call, context)
-            caller = "" if call.principal is None else call.principal.subject
-            key = idempotency.key_of(scope, caller, request)
 
             async def body(session: Session) -> bytes:
                 call.session = session
@@ -214,6 +216,19 @@ class Pipeline:
             return stored
 
         return run_keyed
+
+    def _together(self, procedure: Procedure) -> Body:
+        gathering = Gathering(procedure.function, self._transactions)
+        scope, keyed = procedure.name, procedure.keyed
+
+        async def run_together(request: Message, call: Call, context: Context) -> bytes:
+            key = _key_of(scope, request, call) if keyed else None
+            answered = await gathering.answer(request, call, key)
+            if answered.replayed:
+                context.set_trailing_metadata((idempotency.REPLAYED,))
+            return answered.body
+
+        return run_together
 
     # --- the stages around it ------------------------------------------------------------------
 
@@ -300,6 +315,14 @@ class Pipeline:
         details = to_status(failure, self._domain).SerializeToString()
         context.set_trailing_metadata(((STATUS_DETAILS_KEY, details),))
         return failure.status.name
+
+
+def _key_of(scope: str, request: Message, call: Call) -> idempotency.RequestKey | None:
+    """What makes the request repeatable; None when it bears no request id."""
+    if not getattr(request, idempotency.FIELD):
+        return None
+    caller = "" if call.principal is None else call.principal.subject
+    return idempotency.key_of(scope, caller, request)
 
 
 async def _within(seconds: float, answer: Awaitable[bytes]) -> bytes:

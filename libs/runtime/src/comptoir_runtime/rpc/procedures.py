@@ -26,6 +26,7 @@ class Shape(Enum):
     PROCESS = (False, False, "process")
     STREAM = (False, True, "stream")
     UPLOAD = (True, False, "upload")
+    BATCH = (False, False, "batch")
 
 
 class DeclarationError(Exception):
@@ -40,6 +41,15 @@ def step(method: F) -> F:
 def query(method: F) -> F:
     """Reads without a transaction: each statement sees the latest committed state."""
     return _marked(method, Shape.QUERY)
+
+
+def batch(method: F) -> F:
+    """Calls that wait are decided together, in one transaction and one commit.
+
+    The method takes the requests, first come first, and a `Batch`; it answers an `Outcome` for
+    each. Repeatable by `request_id`. One caller's refusal is no concern of the others.
+    """
+    return _marked(method, Shape.BATCH)
 
 
 def process(method: F) -> F:
@@ -112,7 +122,7 @@ def _procedure(method: MethodDescriptor, implementation: object) -> Procedure:
         raise DeclarationError(f"{name}: not implemented")
     shape: Shape | None = getattr(function, _MARK, None)
     if shape is None:
-        raise DeclarationError(f"{name}: no @step, @query, @process, @stream or @upload")
+        raise DeclarationError(f"{name}: no @step, @batch, @query, @process, @stream or @upload")
     if shape.value[:2] != (method.client_streaming, method.server_streaming):
         raise DeclarationError(f"{name}: streaming in the proto does not fit @{shape.value[2]}")
     rule = rule_of(method)
