@@ -23,6 +23,7 @@ REPEATABLE = {
     "CompleteCart": "a cart that is complete for this order stays so",
     "EndSession": "a session that has ended stays so",
     "HandleWebhook": "the provider's event id tells repetitions",
+    "ImportStock": "the sequence of the file says what was taken over before",
     "LockForCheckout": "the same version of a cart gives the same quote",
     "RefreshSession": "the refresh token is used up; its reuse must be noticed, not replayed",
     "ReplayEvents": "consumers drop what they know already",

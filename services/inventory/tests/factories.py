@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
-from comptoir_inventory.operations.stock import check_movements
 from comptoir_testing.harness import ServiceHarness
 
 WRITER = "stock.write"
+PATIENCE_SECONDS = 20
 
 
 def key() -> str:
@@ -82,7 +87,68 @@ async def figures(harness: ServiceHarness, sku: str) -> tuple[int, int, int]:
     )
 
 
-async def movements_differ(harness: ServiceHarness) -> list[str]:
-    """What the check of movements finds."""
-    async with harness.transactions.reading() as session:
-        return await check_movements(session)
+def days(number: int) -> Timestamp:
+    """A moment so many days from now."""
+    moment = Timestamp()
+    moment.FromDatetime(datetime.now(UTC).replace(microsecond=0) + timedelta(days=number))
+    return moment
+
+
+def supply(
+    sku: str, units: int, *, in_days: int = 3, location: str = "lyon", reference: str = "po-1"
+) -> stock_pb2.Supply:
+    """A purchase order."""
+    return stock_pb2.Supply(
+        sku=sku,
+        location=location,
+        reference=reference,
+        quantity=units,
+        expected_time=days(in_days),
+        source=stock_pb2.Supply.SOURCE_PURCHASE_ORDER,
+    )
+
+
+def transfer_request(
+    sku: str, units: int, *, origin: str, destination: str
+) -> pb.TransferStockRequest:
+    """Goods to send."""
+    return pb.TransferStockRequest(
+        request_id=key(),
+        origin=origin,
+        destination=destination,
+        lines=[stock_pb2.TransferLine(sku=sku, quantity=units)],
+        expected_time=days(2),
+    )
+
+
+def import_requests(
+    sequence: int,
+    *lines: tuple[str, str, int],
+    mode: pb.ImportStockRequest.Header.Mode.ValueType = pb.ImportStockRequest.Header.MODE_ABSOLUTE,
+) -> list[Message]:
+    """A file of an ERP: (sku, location, units), one line in each piece."""
+    header = pb.ImportStockRequest.Header(source="erp", sequence=sequence, mode=mode)
+    pieces = [
+        pb.ImportStockRequest(
+            lines=[pb.ImportStockRequest.Line(sku=sku, location=location, quantity=units)]
+        )
+        for sku, location, units in lines
+    ]
+    return [pb.ImportStockRequest(header=header), *pieces]
+
+
+async def differences(harness: ServiceHarness) -> list[str]:
+    """What the check of the books finds."""
+    request, token = pb.GetStockDifferencesRequest(), harness.tokens.staff("stock.read")
+    answer = await harness.call("GetStockDifferences", request, token)
+    return [
+        f"{each.sku}@{each.location} {each.figure}: {each.kept}, not {each.expected}"
+        for each in answer.differences
+    ]
+
+
+async def shows(harness: ServiceHarness, sku: str, expected: tuple[int, int, int]) -> None:
+    """Waits until the figures are these."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await figures(harness, sku) != expected:  # noqa: ASYNC110 - a database's state
+            await asyncio.sleep(0.02)

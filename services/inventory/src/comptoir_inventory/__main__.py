@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 from comptoir.inventory.v1 import inventory_service_pb2
-from comptoir_inventory.events.feed import AvailabilityFeed
+from comptoir_inventory.events.feed import Feed
 from comptoir_inventory.operations.announcing import Announcer
-from comptoir_inventory.operations.reservations import sweep
+from comptoir_inventory.operations.board import Board
+from comptoir_inventory.operations.reservations import sweep_all
 from comptoir_inventory.rpc import InventoryServicer
 from comptoir_inventory.settings import Settings
 from comptoir_inventory.subscribers import Subscribers
@@ -21,19 +23,22 @@ SWEEP_INTERVAL_SECONDS = 1.0
 async def build(runtime: Runtime, _: Settings) -> Parts:
     """The parts of the inventory service."""
     background = runtime.database.background
-
-    async def sweep_expired() -> None:
-        while True:
-            if not await background.run(sweep):
-                await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
-
     announcer = Announcer(background)
-    servicer = InventoryServicer(AvailabilityFeed(runtime.bus), announcer)
+    feed = Feed(runtime.bus)
+    board = Board(feed, announcer.wake, runtime.clock.now)
+    sweep = functools.partial(sweep_all, background, board)
+
+    async def keep_sweeping() -> None:
+        while True:
+            await sweep()
+            await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
+
+    servicer = InventoryServicer(board, sweep)
     descriptor = inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"]
     return Parts(
         bindings=[Binding(descriptor, servicer)],
-        subscriptions=Subscribers(announcer).subscriptions(),
-        background=[sweep_expired, announcer.run],
+        subscriptions=Subscribers(board).subscriptions(),
+        background=[keep_sweeping, announcer.run, functools.partial(feed.follow, board)],
     )
 
 

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.message import Message
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
 from comptoir.type.v1 import address_pb2
+from comptoir_inventory.domain.imports import File, Mode, Outcome, Piece
 from comptoir_inventory.domain.locations import Address, Location, LocationKind, Point, Wish
+from comptoir_inventory.domain.promising import Ask
+from comptoir_inventory.domain.selling import Backorder, Policy, Source, Supply
 from comptoir_inventory.domain.stock import Quantity
+from comptoir_inventory.domain.transfers import TransferLine
 from comptoir_inventory.events.resources import (
     availability_to,
     location_to,
     movement_to,
+    policy_to,
     reservation_to,
+    supply_to,
+    transfer_to,
 )
 
 # Resources are written the same in answers and in events.
 __all__ = [
+    "arrived_from",
+    "ask_from",
     "availability_to",
+    "check_to",
+    "differences_from",
+    "import_piece_from",
+    "import_to",
     "location_from",
     "location_to",
     "movement_to",
+    "policy_from",
+    "policy_to",
     "quantities_from",
     "reservation_to",
     "reserved_from",
-    "time_to_live_from",
+    "safety_from",
+    "supply_after",
+    "supply_from",
+    "supply_position",
+    "supply_to",
+    "transfer_lines_from",
+    "transfer_to",
     "wish_from",
 ]
+
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 def wish_from(request: pb.GetAvailabilityRequest) -> Wish:
@@ -52,9 +78,117 @@ def quantities_from(lines: Iterable[pb.StockQuantity]) -> list[Quantity]:
     return [Quantity(line.sku, line.location, line.quantity) for line in lines]
 
 
-def time_to_live_from(request: pb.ReserveRequest) -> timedelta | None:
-    """How long a promise holds; None when the caller leaves it to us."""
-    return request.time_to_live.ToTimedelta() if request.HasField("time_to_live") else None
+def ask_from(request: pb.ReserveRequest) -> Ask:
+    """A wish for a promise."""
+    given = request.HasField("time_to_live")
+    lifetime = request.time_to_live.ToTimedelta() if given else None
+    return Ask(request.owner, request.request_id, reserved_from(request.lines), lifetime)
+
+
+def differences_from(lines: Iterable[pb.StockDifference]) -> list[Quantity]:
+    """Units to add or to take off."""
+    return [Quantity(line.sku, line.location, line.quantity) for line in lines]
+
+
+def safety_from(lines: Iterable[pb.SafetyStock]) -> list[tuple[Quantity, int]]:
+    """Units to keep back, each with the figure at which to warn."""
+    return [(Quantity(line.sku, line.location, line.quantity), line.low_stock) for line in lines]
+
+
+def policy_from(message: stock_pb2.SellingPolicy) -> Policy:
+    """How a sku is sold beyond stock, as a caller describes it."""
+    return Policy(
+        message.sku,
+        Backorder(message.backorder),
+        _moment_from(message, "backorder_until_time"),
+        _moment_from(message, "preorder_time"),
+        message.max_per_order,
+    )
+
+
+def supply_from(messages: Iterable[stock_pb2.Supply]) -> list[Supply]:
+    """What is expected, as a caller announces it."""
+    return [
+        Supply(
+            each.sku,
+            each.location,
+            each.reference,
+            each.quantity,
+            Source(each.source),
+            each.expected_time.ToDatetime(tzinfo=UTC),
+        )
+        for each in messages
+    ]
+
+
+def transfer_lines_from(lines: Iterable[stock_pb2.TransferLine]) -> list[TransferLine]:
+    """What is sent."""
+    return [TransferLine(line.sku, line.quantity) for line in lines]
+
+
+def arrived_from(lines: Sequence[stock_pb2.TransferLine]) -> dict[str, int] | None:
+    """What came of each sku; None when all that was sent did."""
+    return {line.sku: line.quantity for line in lines} if lines else None
+
+
+def import_piece_from(message: pb.ImportStockRequest) -> Piece:
+    """A part of a file; the first one says which."""
+    header = message.header
+    file = None
+    if message.HasField("header"):
+        file = File(header.source, header.sequence, Mode(header.mode))
+    lines = [Quantity(line.sku, line.location, line.quantity) for line in message.lines]
+    return Piece(file, lines)
+
+
+def import_to(outcome: Outcome) -> pb.ImportStockResponse:
+    """What became of an import."""
+    return pb.ImportStockResponse(
+        applied=outcome.applied,
+        skipped=outcome.skipped,
+        rejected_count=outcome.rejected_count,
+        rejected=[
+            pb.ImportStockResponse.Rejected(
+                line=number, sku=line.sku, location=line.location, reason=reason
+            )
+            for number, line, reason in outcome.rejected
+        ],
+    )
+
+
+def check_to(
+    places: int, differences: Iterable[tuple[str, str, str, int, int]]
+) -> pb.GetStockDifferencesResponse:
+    """What a check found."""
+    return pb.GetStockDifferencesResponse(
+        places=places,
+        differences=[
+            pb.GetStockDifferencesResponse.Difference(
+                sku=sku, location=location, figure=figure, kept=kept, expected=expected
+            )
+            for sku, location, figure, kept, expected in differences
+        ],
+    )
+
+
+def supply_after(values: Sequence[Any]) -> tuple[datetime, str, str, str]:
+    """Where a page of supply goes on."""
+    if not values:
+        return BEFORE_ALL, "", "", ""
+    moment, sku, location, reference = values
+    return datetime.fromisoformat(moment), sku, location, reference
+
+
+def supply_position(supply: Supply) -> list[str]:
+    """What `supply_after` reads."""
+    return [supply.expected_at.isoformat(), supply.sku, supply.location, supply.reference]
+
+
+def _moment_from(message: Message, field: str) -> datetime | None:
+    if not message.HasField(field):
+        return None
+    moment: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    return moment
 
 
 def location_from(message: stock_pb2.Location) -> Location:
@@ -69,6 +203,8 @@ def location_from(message: stock_pb2.Location) -> Location:
         can_pick_up=message.can_pick_up,
         can_return=message.can_return,
         active=message.active,
+        daily_capacity=message.daily_capacity,
+        cut_off=message.cut_off,
     )
 
 

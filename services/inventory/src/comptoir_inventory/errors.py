@@ -99,6 +99,63 @@ class NotReserved(FailedPrecondition):
         )
 
 
+class TooManyPerOrder(FailedPrecondition):
+    """More units of a sku than one promise may hold."""
+
+    def __init__(self, sku: str, most: int) -> None:
+        super().__init__(
+            f"no more than {most} of {sku} in one order",
+            metadata={"sku": sku, "most": str(most)},
+        )
+
+
+class NotYetThere(FailedPrecondition):
+    """Goods cannot leave that have not come: they were promised beyond stock."""
+
+    def __init__(self, sku: str, location: str) -> None:
+        super().__init__(
+            f"{sku} at {location} was promised beyond stock and has not come yet",
+            metadata={"sku": sku, "location": location},
+        )
+
+
+class NotEnoughStock(FailedPrecondition):
+    """More units would leave than are there and not promised."""
+
+    def __init__(self, sku: str, location: str, free: int) -> None:
+        super().__init__(
+            f"{free} of {sku} at {location} are there and not promised",
+            metadata={"sku": sku, "location": location, "free": str(free)},
+        )
+
+
+class TransferNotFound(NotFound):
+    """No transfer has this id."""
+
+    def __init__(self, transfer: str) -> None:
+        super().__init__(f"there is no transfer {transfer}", metadata={"transfer": transfer})
+
+
+class TransferEnded(FailedPrecondition):
+    """The goods have arrived before."""
+
+    def __init__(self, transfer: str) -> None:
+        super().__init__(
+            f"the goods of transfer {transfer} have arrived before",
+            metadata={"transfer": transfer},
+        )
+
+
+class StaleImport(FailedPrecondition):
+    """A newer file of the source has been taken over."""
+
+    def __init__(self, source: str, sequence: int, newest: int) -> None:
+        super().__init__(
+            f"file {sequence} of {source} is older than {newest}, which has been taken over",
+            metadata={"source": source, "sequence": str(sequence), "newest": str(newest)},
+        )
+
+
 class CountBelowReserved(FailedPrecondition):
     """Fewer units were counted than are promised."""
 
@@ -123,3 +180,8 @@ def duplicate_line(index: int, sku: str, location: str) -> InvalidFields:
         "a figure is given twice",
         violations=[Violation(f"lines[{index}]", f"{sku} at {location} was given before")],
     )
+
+
+def invalid(field: str, description: str) -> InvalidFields:
+    """A field that does not fit the others, or what is known."""
+    return InvalidFields("the request is not valid", violations=[Violation(field, description)])

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_inventory import convert
-from comptoir_inventory.events.feed import AvailabilityFeed
-from comptoir_inventory.operations import locations, reservations, stock, watching
-from comptoir_inventory.operations.announcing import Announcer
+from comptoir_inventory.domain.locations import Wish
+from comptoir_inventory.domain.reservations import Reservation
+from comptoir_inventory.domain.stock import Reason
+from comptoir_inventory.operations import (
+    imports,
+    locations,
+    reservations,
+    selling,
+    stock,
+    transfers,
+    watching,
+)
+from comptoir_inventory.operations.board import Board
+from comptoir_inventory.operations.reservations import Wait
 from comptoir_runtime import mask, paging
-from comptoir_runtime.rpc import Call, query, step, stream
+from comptoir_runtime.errors import Failure
+from comptoir_runtime.rpc import (
+    Batch,
+    Call,
+    Later,
+    Outcome,
+    batch,
+    process,
+    query,
+    step,
+    stream,
+    upload,
+)
 
 # Positions of movements are 64-bit: below this one is everything.
 BEYOND = 2**63 - 1
@@ -20,16 +44,16 @@ BEYOND = 2**63 - 1
 class InventoryServicer:
     """Answers for `comptoir.inventory.v1.InventoryService`."""
 
-    def __init__(self, feed: AvailabilityFeed, announcer: Announcer) -> None:
-        self._feed = feed
-        self._announcer = announcer
+    def __init__(self, board: Board, sweep: Callable[[], Awaitable[None]]) -> None:
+        self._board = board
+        self._sweep = sweep
 
-    @query
+    @process
     async def GetAvailability(
         self, request: pb.GetAvailabilityRequest, call: Call
     ) -> pb.GetAvailabilityResponse:
-        entries = await stock.get_availability(
-            call.session, request.skus, convert.wish_from(request)
+        entries = await self._board.availability(
+            call.transactions, request.skus, convert.wish_from(request)
         )
         return pb.GetAvailabilityResponse(
             availability=[
@@ -41,37 +65,31 @@ class InventoryServicer:
     async def WatchAvailability(
         self, request: pb.WatchAvailabilityRequest, call: Call
     ) -> AsyncIterator[stock_pb2.Availability]:
-        entries = watching.watch_availability(call.transactions, self._feed, request.skus)
+        entries = watching.watch_availability(call.transactions, self._board, request.skus, Wish())
         async for entry in entries:
             yield convert.availability_to(entry)
 
-    @step
-    async def Reserve(self, request: pb.ReserveRequest, call: Call) -> stock_pb2.Reservation:
-        self._announcer.after(call.session)
-        reservation = await reservations.reserve(
-            call.session,
-            request.owner,
-            request.request_id,
-            convert.reserved_from(request.lines),
-            convert.time_to_live_from(request),
-        )
-        return convert.reservation_to(reservation)
+    @batch
+    async def Reserve(self, requests: Sequence[pb.ReserveRequest], batch: Batch) -> list[Outcome]:
+        asks = [convert.ask_from(request) for request in requests]
+        decided = await reservations.reserve(batch.session, self._board, asks, waits=batch.waits)
+        return [self._outcome(each) for each in decided]
 
     @step
     async def ConfirmReservation(
         self, request: pb.ConfirmReservationRequest, call: Call
     ) -> stock_pb2.Reservation:
-        self._announcer.after(call.session)
-        confirmed = await reservations.confirm_reservation(call.session, request.reservation)
+        confirmed = await reservations.confirm_reservation(
+            call.session, self._board, request.reservation
+        )
         return convert.reservation_to(confirmed)
 
     @step
     async def ReleaseReservation(
         self, request: pb.ReleaseReservationRequest, call: Call
     ) -> stock_pb2.Reservation:
-        self._announcer.after(call.session)
         released = await reservations.release_reservation(
-            call.session, request.reservation, convert.reserved_from(request.lines)
+            call.session, self._board, request.reservation, convert.reserved_from(request.lines)
         )
         return convert.reservation_to(released)
 
@@ -79,9 +97,9 @@ class InventoryServicer:
     async def ConsumeReservation(
         self, request: pb.ConsumeReservationRequest, call: Call
     ) -> stock_pb2.Reservation:
-        self._announcer.after(call.session)
         consumed = await reservations.consume_reservation(
             call.session,
+            self._board,
             request.reservation,
             convert.reserved_from(request.lines),
             request.reference,
@@ -100,33 +118,143 @@ class InventoryServicer:
     async def ReceiveStock(
         self, request: pb.ReceiveStockRequest, call: Call
     ) -> pb.ReceiveStockResponse:
-        self._announcer.after(call.session)
         lines = convert.quantities_from(request.lines)
-        entries = await stock.receive_stock(call.session, lines, request.reference, _actor(call))
-        return pb.ReceiveStockResponse(
-            availability=[convert.availability_to(entry) for entry in entries]
+        entries = await stock.receive_stock(
+            call.session, self._board, lines, request.reference, _actor(call)
         )
+        return pb.ReceiveStockResponse(availability=map(convert.availability_to, entries))
 
     @step
     async def CountStock(self, request: pb.CountStockRequest, call: Call) -> pb.CountStockResponse:
-        self._announcer.after(call.session)
         lines = convert.quantities_from(request.lines)
-        entries = await stock.count_stock(call.session, lines, request.reference, _actor(call))
-        return pb.CountStockResponse(
-            availability=[convert.availability_to(entry) for entry in entries]
+        entries = await stock.count_stock(
+            call.session, self._board, lines, request.reference, _actor(call)
         )
+        return pb.CountStockResponse(availability=map(convert.availability_to, entries))
 
     @step
     async def SellStock(self, request: pb.SellStockRequest, call: Call) -> stock_pb2.Reservation:
-        self._announcer.after(call.session)
         sold = await reservations.sell_stock(
             call.session,
+            self._board,
             request.owner,
             request.request_id,
             convert.reserved_from(request.lines),
             _actor(call),
         )
         return convert.reservation_to(sold)
+
+    @step
+    async def ExtendReservation(
+        self, request: pb.ExtendReservationRequest, call: Call
+    ) -> stock_pb2.Reservation:
+        extended = await reservations.extend_reservation(
+            call.session, request.reservation, request.time_to_live.ToTimedelta()
+        )
+        return convert.reservation_to(extended)
+
+    @step
+    async def AdjustStock(
+        self, request: pb.AdjustStockRequest, call: Call
+    ) -> pb.AdjustStockResponse:
+        lines, reason = convert.differences_from(request.lines), Reason(request.reason)
+        entries = await stock.adjust_stock(
+            call.session, self._board, lines, reason, request.reference, _actor(call)
+        )
+        return pb.AdjustStockResponse(availability=map(convert.availability_to, entries))
+
+    @step
+    async def TransferStock(
+        self, request: pb.TransferStockRequest, call: Call
+    ) -> stock_pb2.Transfer:
+        sent = await transfers.transfer_stock(
+            call.session,
+            self._board,
+            request.origin,
+            request.destination,
+            convert.transfer_lines_from(request.lines),
+            request.reference,
+            request.expected_time.ToDatetime(tzinfo=UTC),
+            _actor(call),
+        )
+        return convert.transfer_to(sent)
+
+    @step
+    async def ReceiveTransfer(
+        self, request: pb.ReceiveTransferRequest, call: Call
+    ) -> stock_pb2.Transfer:
+        units = convert.arrived_from(request.lines)
+        arrived = await transfers.receive_transfer(
+            call.session, self._board, request.transfer, units, _actor(call)
+        )
+        return convert.transfer_to(arrived)
+
+    @query
+    async def ListTransfers(
+        self, request: pb.ListTransfersRequest, call: Call
+    ) -> pb.ListTransfersResponse:
+        page = paging.parse(request)
+        before = str(page.after[0]) if page.after else ""
+        found = await transfers.list_transfers(call.session, request.state, before, page.size + 1)
+        shown = found[: page.size]
+        return pb.ListTransfersResponse(
+            transfers=map(convert.transfer_to, shown),
+            next_page_token=paging.token([shown[-1].id], request) if found[page.size :] else "",
+        )
+
+    @step
+    async def SetSafetyStock(
+        self, request: pb.SetSafetyStockRequest, call: Call
+    ) -> pb.SetSafetyStockResponse:
+        lines = convert.safety_from(request.lines)
+        entries = await stock.set_safety_stock(call.session, self._board, lines)
+        return pb.SetSafetyStockResponse(availability=map(convert.availability_to, entries))
+
+    @step
+    async def SetSellingPolicy(
+        self, request: pb.SetSellingPolicyRequest, call: Call
+    ) -> stock_pb2.SellingPolicy:
+        wanted = convert.policy_from(request.policy)
+        policy = await selling.set_selling_policy(call.session, self._board, wanted, request.etag)
+        return convert.policy_to(policy)
+
+    @step
+    async def AnnounceSupply(
+        self, request: pb.AnnounceSupplyRequest, call: Call
+    ) -> pb.AnnounceSupplyResponse:
+        wanted = convert.supply_from(request.supply)
+        announced = await selling.announce_supply(call.session, self._board, wanted)
+        return pb.AnnounceSupplyResponse(supply=map(convert.supply_to, announced))
+
+    @query
+    async def ListSupply(self, request: pb.ListSupplyRequest, call: Call) -> pb.ListSupplyResponse:
+        page = paging.parse(request)
+        after = convert.supply_after(page.after)
+        found = await selling.list_supply(
+            call.session, request.sku, request.location, after, page.size + 1
+        )
+        shown = found[: page.size]
+        more = bool(found[page.size :])
+        return pb.ListSupplyResponse(
+            supply=map(convert.supply_to, shown),
+            next_page_token=paging.token(convert.supply_position(shown[-1]), request)
+            if more
+            else "",
+        )
+
+    @upload
+    async def ImportStock(
+        self, requests: AsyncIterator[pb.ImportStockRequest], call: Call
+    ) -> pb.ImportStockResponse:
+        pieces = (convert.import_piece_from(request) async for request in requests)
+        outcome = await imports.import_stock(call.transactions, self._board, pieces, _actor(call))
+        return convert.import_to(outcome)
+
+    @query
+    async def GetStockDifferences(
+        self, _: pb.GetStockDifferencesRequest, call: Call
+    ) -> pb.GetStockDifferencesResponse:
+        return convert.check_to(*await stock.check_stock(call.session))
 
     @query
     async def ListMovements(
@@ -148,7 +276,7 @@ class InventoryServicer:
         self, request: pb.CreateLocationRequest, call: Call
     ) -> stock_pb2.Location:
         created = await locations.create_location(
-            call.session, convert.location_from(request.location)
+            call.session, self._board, convert.location_from(request.location)
         )
         return convert.location_to(created)
 
@@ -156,9 +284,9 @@ class InventoryServicer:
     async def UpdateLocation(
         self, request: pb.UpdateLocationRequest, call: Call
     ) -> stock_pb2.Location:
-        self._announcer.after(call.session)
         changed = await locations.update_location(
             call.session,
+            self._board,
             convert.location_from(request.location),
             mask.apply(request.update_mask, locations.CHANGEABLE),
             request.etag,
@@ -177,6 +305,11 @@ class InventoryServicer:
             locations=[convert.location_to(location) for location in shown],
             next_page_token=paging.token([shown[-1].code], request) if found[page.size :] else "",
         )
+
+    def _outcome(self, decided: Reservation | Failure | Wait) -> Outcome:
+        if isinstance(decided, Wait):
+            return Later(self._sweep if decided is Wait.FOR_EXPIRED else None)
+        return decided if isinstance(decided, Failure) else convert.reservation_to(decided)
 
 
 def _actor(call: Call) -> str:

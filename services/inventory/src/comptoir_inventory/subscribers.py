@@ -9,7 +9,7 @@ from comptoir.orders.v1 import events_pb2 as orders_pb2
 from comptoir.orders.v1 import order_pb2
 from comptoir_inventory.domain.stock import Quantity
 from comptoir_inventory.operations import reservations
-from comptoir_inventory.operations.announcing import Announcer
+from comptoir_inventory.operations.board import Board
 from comptoir_runtime import auth
 from comptoir_runtime.bus import Subscription
 from comptoir_runtime.database import Session
@@ -21,8 +21,8 @@ ORDERS = "orders"
 class Subscribers:
     """What this service wants to know of its neighbours."""
 
-    def __init__(self, announcer: Announcer) -> None:
-        self._announcer = announcer
+    def __init__(self, board: Board) -> None:
+        self._board = board
 
     def subscriptions(self) -> list[Subscription]:
         """Handlers by producer."""
@@ -48,8 +48,7 @@ class Subscribers:
 
     async def order_placed(self, session: Session, event: orders_pb2.OrderPlaced) -> None:
         """Keeps the order's stock for it without end; a till's goods have left already."""
-        self._announcer.after(session)
-        await reservations.keep_for_order(session, event.reservation_id)
+        await reservations.keep_for_order(session, self._board, event.reservation_id)
 
     async def goods_left(
         self,
@@ -60,10 +59,9 @@ class Subscribers:
         fulfilment = event.fulfilment
         if fulfilment.mode == order_pb2.Fulfilment.MODE_COUNTER:
             return
-        self._announcer.after(session)
         lines = [
             Quantity(line.sku, fulfilment.location, line.quantity) for line in fulfilment.lines
         ]
         await reservations.consume_reservation(
-            session, event.reservation_id, lines, fulfilment.id, ORDERS
+            session, self._board, event.reservation_id, lines, fulfilment.id, ORDERS
         )

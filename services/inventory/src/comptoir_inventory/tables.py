@@ -41,6 +41,7 @@ class LocationRow(SQLModel, table=True):
     __tablename__ = "location"
     __table_args__: ClassVar[tuple[Any, ...]] = (
         CheckConstraint("kind BETWEEN 1 AND 4", name="kind"),
+        CheckConstraint("daily_capacity >= 0", name="daily_capacity"),
     )
 
     code: str = Field(sa_column=_text(primary_key=True))
@@ -55,6 +56,8 @@ class LocationRow(SQLModel, table=True):
     can_return: bool = Field(sa_column=_flag())
     active: bool = Field(sa_column=_flag())
     version: int = Field(sa_column=_integer())
+    daily_capacity: int = Field(sa_column=_integer(server_default="0"))
+    cut_off: str = Field(sa_column=_text(server_default=""))
 
 
 class StockItemRow(SQLModel, table=True):
@@ -65,6 +68,8 @@ class StockItemRow(SQLModel, table=True):
         CheckConstraint("reserved >= 0", name="reserved"),
         CheckConstraint("on_hand >= reserved", name="on_hand"),
         CheckConstraint("safety_stock >= 0", name="safety_stock"),
+        CheckConstraint("backordered >= 0", name="backordered"),
+        CheckConstraint("low_stock >= 0", name="low_stock"),
         # Room on the page: reserving changes no index and can stay in place.
         {"postgresql_with": {"fillfactor": 70}},
     )
@@ -75,6 +80,83 @@ class StockItemRow(SQLModel, table=True):
     reserved: int = Field(sa_column=_integer())
     safety_stock: int = Field(sa_column=_integer())
     version: int = Field(sa_column=_integer(BigInteger))
+    backordered: int = Field(sa_column=_integer(server_default="0"))
+    low_stock: int = Field(sa_column=_integer(server_default="0"))
+
+
+class SupplyRow(SQLModel, table=True):
+    """Units that are expected at a place with one reference."""
+
+    __tablename__ = "supply"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("units > 0", name="units"),
+        CheckConstraint("source BETWEEN 1 AND 3", name="source"),
+        Index("ix_supply_expected_at", "expected_at", "sku", "location", "reference"),
+    )
+
+    sku: str = Field(sa_column=_text(primary_key=True))
+    location: str = Field(sa_column=_text(primary_key=True))
+    reference: str = Field(sa_column=_text(primary_key=True))
+    units: int = Field(sa_column=_integer())
+    source: int = Field(sa_column=_integer(SmallInteger))
+    expected_at: datetime = Field(sa_column=timestamp())
+
+
+class SellingPolicyRow(SQLModel, table=True):
+    """How a sku is sold beyond stock; most have none."""
+
+    __tablename__ = "selling_policy"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("backorder BETWEEN 1 AND 3", name="backorder"),
+        CheckConstraint("max_per_order >= 0", name="max_per_order"),
+    )
+
+    sku: str = Field(sa_column=_text(primary_key=True))
+    backorder: int = Field(sa_column=_integer(SmallInteger))
+    backorder_until: datetime | None = Field(sa_column=timestamp(nullable=True))
+    preorder_at: datetime | None = Field(sa_column=timestamp(nullable=True))
+    max_per_order: int = Field(sa_column=_integer())
+    version: int = Field(sa_column=_integer())
+
+
+class TransferRow(SQLModel, table=True):
+    """Goods on their way, with what came of them."""
+
+    __tablename__ = "transfer"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("state BETWEEN 1 AND 2", name="state"),
+    )
+
+    id: str = Field(sa_column=_text(primary_key=True))
+    origin: str = Field(sa_column=_text())
+    destination: str = Field(sa_column=_text())
+    state: int = Field(sa_column=_integer(SmallInteger))
+    lines: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
+    reference: str = Field(sa_column=_text())
+    expected_at: datetime = Field(sa_column=timestamp())
+    sent_at: datetime = Field(sa_column=timestamp())
+    received_at: datetime | None = Field(sa_column=timestamp(nullable=True))
+
+
+class StockImportRow(SQLModel, table=True):
+    """The newest file of a source."""
+
+    __tablename__ = "stock_import"
+
+    source: str = Field(sa_column=_text(primary_key=True))
+    sequence: int = Field(sa_column=_integer(BigInteger))
+    updated_at: datetime = Field(sa_column=timestamp())
+
+
+class ImportedPlaceRow(SQLModel, table=True):
+    """The newest file of a source that told of a place."""
+
+    __tablename__ = "imported_place"
+
+    source: str = Field(sa_column=_text(primary_key=True))
+    sku: str = Field(sa_column=_text(primary_key=True))
+    location: str = Field(sa_column=_text(primary_key=True))
+    sequence: int = Field(sa_column=_integer(BigInteger))
 
 
 class ReservationRow(SQLModel, table=True):

@@ -109,6 +109,72 @@ async def _update_location(harness: ServiceHarness) -> pb.UpdateLocationRequest:
     return request
 
 
+async def _extend(harness: ServiceHarness) -> pb.ExtendReservationRequest:
+    request = pb.ExtendReservationRequest(reservation=await _held(harness), request_id=key())
+    request.time_to_live.FromSeconds(3600)
+    return request
+
+
+async def _adjust(harness: ServiceHarness) -> pb.AdjustStockRequest:
+    await factories.stocked(harness, "A", 5)
+    line = pb.StockDifference(sku="A", location="lyon", quantity=-2)
+    reason = stock_pb2.Movement.REASON_DAMAGE
+    return pb.AdjustStockRequest(request_id=key(), lines=[line], reason=reason)
+
+
+async def _transfer(harness: ServiceHarness) -> pb.TransferStockRequest:
+    await factories.stocked(harness, "A", 5)
+    await factories.create_location(harness, "paris")
+    return factories.transfer_request("A", 2, origin="lyon", destination="paris")
+
+
+async def _receive_transfer(harness: ServiceHarness) -> pb.ReceiveTransferRequest:
+    sent = await harness.call("TransferStock", await _transfer(harness), _stock(harness.tokens))
+    return pb.ReceiveTransferRequest(transfer=sent.id, request_id=key())
+
+
+async def _transfers(harness: ServiceHarness) -> pb.ListTransfersRequest:
+    request = await _transfer(harness)
+    for _ in range(2):
+        await harness.call("TransferStock", request, _stock(harness.tokens))
+        request.request_id = key()
+    return pb.ListTransfersRequest()
+
+
+async def _safety(harness: ServiceHarness) -> pb.SetSafetyStockRequest:
+    await factories.stocked(harness, "A", 5)
+    line = pb.SafetyStock(sku="A", location="lyon", quantity=2, low_stock=1)
+    return pb.SetSafetyStockRequest(request_id=key(), lines=[line])
+
+
+async def _policy(harness: ServiceHarness) -> pb.SetSellingPolicyRequest:
+    await factories.stocked(harness, "A", 5)
+    policy = stock_pb2.SellingPolicy(
+        sku="A", backorder=stock_pb2.SellingPolicy.BACKORDER_NONE, max_per_order=3
+    )
+    request = pb.SetSellingPolicyRequest(request_id=key(), policy=policy)
+    made = await harness.call("SetSellingPolicy", request, _stock(harness.tokens))
+    return pb.SetSellingPolicyRequest(request_id=key(), policy=policy, etag=made.etag)
+
+
+async def _supply(harness: ServiceHarness) -> pb.AnnounceSupplyRequest:
+    await factories.create_location(harness, "lyon")
+    return pb.AnnounceSupplyRequest(request_id=key(), supply=[factories.supply("A", 5)])
+
+
+async def _supplies(harness: ServiceHarness) -> pb.ListSupplyRequest:
+    await factories.create_location(harness, "lyon")
+    supply = [factories.supply("A", 5, reference=f"po-{number}") for number in range(3)]
+    request = pb.AnnounceSupplyRequest(request_id=key(), supply=supply)
+    await harness.call("AnnounceSupply", request, _stock(harness.tokens))
+    return pb.ListSupplyRequest()
+
+
+async def _import(harness: ServiceHarness) -> list[Message]:
+    await factories.create_location(harness, "lyon")
+    return factories.import_requests(1, ("A", "lyon", 5))
+
+
 async def _watch(harness: ServiceHarness) -> pb.WatchAvailabilityRequest:
     await factories.stocked(harness, "A", 5)
     return pb.WatchAvailabilityRequest(skus=["A"])
@@ -130,6 +196,17 @@ EXAMPLES = {
     "ReceiveStock": Example(_receive, token=_stock),
     "CountStock": Example(_count, token=_stock),
     "SellStock": Example(_sell, token=_orders),
+    "ExtendReservation": Example(_extend, token=_orders),
+    "AdjustStock": Example(_adjust, token=_stock),
+    "TransferStock": Example(_transfer, token=_stock),
+    "ReceiveTransfer": Example(_receive_transfer, token=_stock),
+    "ListTransfers": Example(_transfers, token=_stock),
+    "SetSafetyStock": Example(_safety, token=_stock),
+    "SetSellingPolicy": Example(_policy, token=_stock),
+    "AnnounceSupply": Example(_supply, token=_stock),
+    "ListSupply": Example(_supplies, token=_stock),
+    "ImportStock": Example(_import, token=_stock),
+    "GetStockDifferences": Example(lambda _: pb.GetStockDifferencesRequest(), token=_stock),
     "ListMovements": Example(_movements, token=_stock),
     "CreateLocation": Example(_create_location, token=_places),
     "UpdateLocation": Example(_update_location, token=_places),

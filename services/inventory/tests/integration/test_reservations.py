@@ -7,11 +7,10 @@ from collections import Counter
 
 import pytest
 
+from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
-from comptoir.inventory.v1 import stock_pb2
 from comptoir.orders.v1 import events_pb2 as orders_pb2
 from comptoir.orders.v1 import order_pb2
-from comptoir_inventory.operations.reservations import sweep
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
@@ -83,9 +82,9 @@ class TestExpiry:
         await factories.stocked(harness, "A", 2)
         made = await factories.reserve(harness, factories.wanted("A", 2))
         harness.clock.advance(15 * 60 + 1)
-        await harness.transactions.run(sweep)
+        await factories.shows(harness, "A", (2, 0, 2))
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_EXPIRED
-        assert await factories.figures(harness, "A") == (2, 0, 2)
+        assert len(await harness.events(events_pb2.ReservationExpired)) == 1
 
     async def test_a_reserve_takes_what_has_expired(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 2)
@@ -98,7 +97,7 @@ class TestExpiry:
         await factories.stocked(harness, "A", 2)
         made = await factories.reserve(harness, factories.wanted("A", 2))
         harness.clock.advance(15 * 60 + 1)
-        await harness.transactions.run(sweep)
+        await factories.shows(harness, "A", (2, 0, 2))
         confirmed = await _confirm(harness, made.id)
         assert confirmed.state == stock_pb2.Reservation.STATE_CONFIRMED
         assert await factories.figures(harness, "A") == (2, 2, 0)
@@ -130,7 +129,7 @@ class TestGoodsLeave:
         await harness.deliver(_shipped(made.id, "A", 1))
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_CONSUMED
         assert await factories.figures(harness, "A") == (2, 0, 2)
-        assert await factories.movements_differ(harness) == []
+        assert await factories.differences(harness) == []
 
     async def test_an_order_called_off_before_its_news_keeps_nothing(
         self, harness: ServiceHarness
@@ -162,7 +161,7 @@ class TestGoodsLeave:
         assert await factories.figures(harness, "A") == (1, 1, 0)
         with pytest.raises(RemoteFailure, match="only 0 of A"):
             await _sell(harness, "A", 1)
-        assert await factories.movements_differ(harness) == []
+        assert await factories.differences(harness) == []
 
 
 class TestCount:
@@ -176,7 +175,7 @@ class TestCount:
             harness.tokens.staff("stock.read"),
         )
         assert [movement.quantity for movement in listed.movements] == [-2, 5]
-        assert await factories.movements_differ(harness) == []
+        assert await factories.differences(harness) == []
 
     async def test_a_count_below_what_is_promised_is_refused(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 5)

@@ -53,6 +53,8 @@ class Location:
     can_return: bool = False
     active: bool = True
     version: int = 1
+    daily_capacity: int = 0
+    cut_off: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,10 @@ class Line:
     units: int
     consumed: int = 0
     released: int = 0
+    backordered: int = 0
+    """Units that were not there when they were promised."""
+    expected_at: datetime | None = None
+    """When the last of those should come."""
 
     @property
     def left(self) -> int:
@@ -77,6 +81,10 @@ class Reservation:
         if state not in MOVES[self.state]:
             raise ForbiddenMove(f"reservation {self.id}: {self.state.name} → {state.name}")
         return replace(self, state=state)
+
+    def extended(self, until: datetime) -> Reservation:
+        """The same promise, held at least until then."""
+        return replace(self, expires_at=max(self.expires_at, until))
 
     def everything_left(self) -> list[Quantity]:
         """All units that are still promised, by place."""

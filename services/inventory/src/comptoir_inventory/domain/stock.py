@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from comptoir_inventory.domain.locations import Location, Wish
+from comptoir_inventory.domain.selling import MOST_UNITS, Policy, Terms
 
 Place = tuple[str, str]
 """A sku at the location with this code."""
@@ -38,7 +39,11 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Figures of one sku at one location; `version` grows with each change."""
+    """Figures of one sku at one location; `version` grows with each change.
+
+    `backordered` units are promised beyond what is there. They become reserved by themselves
+    when goods come in or a promise is given back.
+    """
 
     sku: str
     location: str
@@ -46,11 +51,45 @@ class Level:
     reserved: int
     safety_stock: int
     version: int
+    backordered: int = 0
+    low_stock: int = 0
 
     @property
     def available(self) -> int:
         """Units that can be promised, never below zero."""
         return max(0, self.on_hand - self.reserved - self.safety_stock)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of the figures of one place; differences, in units.
+
+    `promised` counts all units that are promised, `reserved` those of them that are there.
+    The change is refused unless `needed` units can be promised before it.
+    """
+
+    sku: str
+    location: str
+    on_hand: int = 0
+    reserved: int = 0
+    promised: int = 0
+    needed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The figures after a change, and how many units could be promised before."""
+
+    level: Level
+    before: int
+
+
+class Turn(Enum):
+    """A change that those who buy or sell want to hear of."""
+
+    LOW = "low"
+    OUT = "out"
+    BACK = "back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +115,9 @@ class Availability:
     levels: tuple[Level, ...]
     revision: int
     as_of: datetime
+    backorder_available: int = 0
+    expected_at: datetime | None = None
+    policy: Policy | None = None
 
 
 def summed(lines: Iterable[Quantity]) -> list[Quantity]:
@@ -90,6 +132,37 @@ def summed(lines: Iterable[Quantity]) -> list[Quantity]:
     return [Quantity(sku, location, units[sku, location]) for sku, location in sorted(units)]
 
 
+def given_back(units: Quantity) -> Change:
+    """Promised units that are free again; back-orders are covered first."""
+    return Change(units.sku, units.location, promised=-units.units)
+
+
+def let_go(units: Quantity) -> Change:
+    """Promised units that have left."""
+    gone = -units.units
+    return Change(units.sku, units.location, on_hand=gone, reserved=gone, promised=gone)
+
+
+def sold(units: Quantity) -> Change:
+    """Units that leave at once, without having been promised."""
+    return Change(units.sku, units.location, on_hand=-units.units, needed=units.units)
+
+
+def moved(units: Quantity) -> Change:
+    """Units that came (positive) or went (negative)."""
+    return Change(units.sku, units.location, on_hand=units.units)
+
+
+def turn(changed: Changed) -> Turn | None:
+    """Whether the change took the last unit, brought the first or came down to the warning."""
+    now = changed.level.available
+    if changed.before > 0 and now == 0:
+        return Turn.OUT
+    if changed.before == 0 and now > 0:
+        return Turn.BACK
+    return Turn.LOW if now <= changed.level.low_stock < changed.before else None
+
+
 def first_duplicate(lines: Sequence[Quantity]) -> int | None:
     """Index of the first line whose place an earlier line has named."""
     seen: set[Place] = set()
@@ -100,12 +173,16 @@ def first_duplicate(lines: Sequence[Quantity]) -> int | None:
     return None
 
 
+NO_TERMS: Mapping[str, Terms] = {}
+
+
 def availability(
     skus: Sequence[str],
     levels: Iterable[Level],
     locations: Mapping[str, Location],
     wish: Wish,
     as_of: datetime,
+    terms: Mapping[str, Terms] = NO_TERMS,
 ) -> list[Availability]:
     """One entry per sku in the order asked; levels nearest first when a point is wished.
 
@@ -115,23 +192,41 @@ def availability(
     by_sku: dict[str, list[Level]] = defaultdict(list)
     for level in levels:
         by_sku[level.sku].append(level)
-    order = {code: wish.distance(location) for code, location in locations.items()}
-    answers = []
-    for sku in skus:
-        known = by_sku.get(sku, [])
-        offered = [
-            level
-            for level in known
-            if level.location in locations and wish.matches(locations[level.location])
-        ]
-        offered.sort(key=lambda level: (order[level.location], level.location))
-        answers.append(
-            Availability(
-                sku=sku,
-                available=sum(level.available for level in offered),
-                levels=tuple(offered),
-                revision=sum(level.version for level in known),
-                as_of=as_of,
-            )
-        )
-    return answers
+    rank = ranked(locations, wish)
+    return [entry_of(sku, by_sku.get(sku, ()), rank, as_of, terms.get(sku)) for sku in skus]
+
+
+def ranked(locations: Mapping[str, Location], wish: Wish) -> dict[str, tuple[float, str]]:
+    """The wished locations by code, each with its place in the answer."""
+    return {
+        code: (wish.distance(location), code)
+        for code, location in locations.items()
+        if wish.matches(location)
+    }
+
+
+def entry_of(
+    sku: str,
+    known: Iterable[Level],
+    rank: Mapping[str, tuple[float, str]],
+    as_of: datetime,
+    terms: Terms | None = None,
+) -> Availability:
+    """What of one sku can be promised at the ranked locations."""
+    known = list(known)
+    offered = [level for level in known if level.location in rank]
+    offered.sort(key=lambda level: rank[level.location])
+    beyond = (
+        [] if terms is None else [terms.at(level.location, level.backordered) for level in offered]
+    )
+    dates = [at for each in beyond if (at := each.next_at(as_of)) is not None]
+    return Availability(
+        sku=sku,
+        available=sum(level.available for level in offered),
+        levels=tuple(offered),
+        revision=sum(level.version for level in known),
+        as_of=as_of,
+        backorder_available=min(MOST_UNITS, sum(each.units(as_of) for each in beyond)),
+        expected_at=min(dates, default=None),
+        policy=None if terms is None else terms.policy,
+    )

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+
 from comptoir.inventory.v1 import events_pb2
 from comptoir_inventory.domain.locations import Location
 from comptoir_inventory.domain.reservations import Reservation
-from comptoir_inventory.domain.stock import Availability, Movement
+from comptoir_inventory.domain.stock import Availability, Level, Movement, Turn
 from comptoir_inventory.events import resources
+
+_TURNS: Mapping[Turn, type[Message]] = {
+    Turn.LOW: events_pb2.StockLow,
+    Turn.OUT: events_pb2.StockOut,
+    Turn.BACK: events_pb2.StockBack,
+}
 
 
 def availability_state(entry: Availability) -> events_pb2.AvailabilityState:
@@ -26,6 +36,11 @@ def reservation_expired(reservation: Reservation) -> events_pb2.ReservationExpir
     return events_pb2.ReservationExpired(
         reservation_id=reservation.id, reservation=resources.reservation_to(reservation)
     )
+
+
+def stock_turned(turn: Turn, level: Level) -> Message:
+    """The last unit is gone, the first one is back, or few are left."""
+    return _TURNS[turn](sku=level.sku, location=level.location, available=level.available)
 
 
 def stock_moved(movement: Movement) -> events_pb2.StockMoved:

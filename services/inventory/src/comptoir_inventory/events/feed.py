@@ -1,37 +1,75 @@
-"""Hearing of changes of stock, those of other replicas too."""
+"""Hearing what other replicas of this service have changed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from comptoir.inventory.v1 import events_pb2
+from comptoir_inventory.domain.stock import Level
+from comptoir_inventory.events.resources import levels_from
 from comptoir_runtime.bus import Bus, Follower
 
+# How long after a lost connection the news of the meantime may still be on its way.
+SETTLING_SECONDS = 2.0
 
-class AvailabilityFeed:
-    """Wakes those who watch a sku when its state was published; made inside the event loop."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._follower = Follower(bus, [events_pb2.AvailabilityState], self._changed)
+class Listener(Protocol):
+    """Who wants to hear."""
 
-    @contextmanager
-    def watching(self, skus: Sequence[str]) -> Iterator[asyncio.Event]:
-        """An event that is set each time one of these skus has changed; who waits clears it."""
-        woken = asyncio.Event()
-        for sku in skus:
-            self._watchers[sku].add(woken)
+    def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
+        """Figures of a sku that some replica has published."""
+
+    def places_changed(self) -> None:
+        """A location is new, or another than before."""
+
+    def missed(self) -> None:
+        """There may have been news that nobody heard."""
+
+
+class Feed:
+    """Follows the states that the replicas of this service publish, this one's own too."""
+
+    def __init__(self, bus: Bus, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._live_from = math.inf
+        self._listener: Listener | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether news reaches us; without that, only the database knows."""
+        return self._bus.is_connected and self._clock() >= self._live_from
+
+    async def follow(self, listener: Listener) -> None:
+        """Tells the listener for as long as this runs; harmless while NATS is away."""
+        self._listener = listener
+        unobserve = self._bus.on_change(self._connection_changed)
+        states = [events_pb2.AvailabilityState, events_pb2.LocationState]
+        follower = Follower(self._bus, states, self._received)
         try:
-            yield woken
+            await follower.caught_up()
+            self._live_from = self._clock()
+            await asyncio.Event().wait()
         finally:
-            for sku in set(skus):
-                self._watchers[sku].discard(woken)
-                if not self._watchers[sku]:
-                    del self._watchers[sku]
+            self._live_from = math.inf
+            unobserve()
+            await follower.close()
 
-    def _changed(self, state: events_pb2.AvailabilityState) -> None:
-        for woken in self._watchers.get(state.sku, ()):
-            woken.set()
+    def _connection_changed(self) -> None:
+        if self._listener is not None:
+            self._listener.missed()
+        if self._live_from != math.inf:
+            self._live_from = self._clock() + SETTLING_SECONDS
+
+    def _received(self, event: Any) -> None:
+        if self._listener is None:
+            return
+        if isinstance(event, events_pb2.LocationState):
+            self._listener.places_changed()
+        else:
+            entry = event.availability
+            self._listener.heard(event.sku, levels_from(entry), has_terms=entry.HasField("policy"))

@@ -10,7 +10,9 @@ from comptoir.inventory.v1 import stock_pb2
 from comptoir.type.v1 import address_pb2
 from comptoir_inventory.domain.locations import Address, Location
 from comptoir_inventory.domain.reservations import Reservation
-from comptoir_inventory.domain.stock import Availability, Movement
+from comptoir_inventory.domain.selling import Policy, Supply
+from comptoir_inventory.domain.stock import Availability, Level, Movement
+from comptoir_inventory.domain.transfers import Transfer
 from comptoir_runtime import etag
 
 NO_ADDRESS = Address()
@@ -28,11 +30,78 @@ def availability_to(entry: Availability, *, by_location: bool = True) -> stock_p
                 reserved=level.reserved,
                 safety_stock=level.safety_stock,
                 available=level.available,
+                backordered=level.backordered,
+                version=level.version,
+                low_stock=level.low_stock,
             )
             for level in (entry.levels if by_location else ())
         ],
         revision=entry.revision,
         as_of_time=_timestamp(entry.as_of),
+        backorder_available=entry.backorder_available,
+        expected_time=_maybe(entry.expected_at),
+        policy=None if entry.policy is None else policy_to(entry.policy),
+    )
+
+
+def levels_from(message: stock_pb2.Availability) -> list[Level]:
+    """The figures by location that a state tells."""
+    return [
+        Level(
+            message.sku,
+            level.location,
+            level.on_hand,
+            level.reserved,
+            level.safety_stock,
+            level.version,
+            level.backordered,
+            level.low_stock,
+        )
+        for level in message.levels
+    ]
+
+
+def policy_to(policy: Policy) -> stock_pb2.SellingPolicy:
+    """How a sku is sold beyond stock."""
+    return stock_pb2.SellingPolicy(
+        sku=policy.sku,
+        backorder=stock_pb2.SellingPolicy.Backorder.ValueType(policy.backorder),
+        backorder_until_time=_maybe(policy.backorder_until),
+        preorder_time=_maybe(policy.preorder_at),
+        max_per_order=policy.max_per_order,
+        etag=etag.of(policy.version),
+    )
+
+
+def supply_to(supply: Supply) -> stock_pb2.Supply:
+    """What is expected."""
+    return stock_pb2.Supply(
+        sku=supply.sku,
+        location=supply.location,
+        reference=supply.reference,
+        quantity=supply.units,
+        expected_time=_timestamp(supply.expected_at),
+        source=stock_pb2.Supply.Source.ValueType(supply.source),
+    )
+
+
+def transfer_to(transfer: Transfer) -> stock_pb2.Transfer:
+    """Goods on their way."""
+    return stock_pb2.Transfer(
+        id=transfer.id,
+        origin=transfer.origin,
+        destination=transfer.destination,
+        state=stock_pb2.Transfer.State.ValueType(transfer.state),
+        lines=[
+            stock_pb2.TransferLine(
+                sku=line.sku, quantity=line.units, received_quantity=line.received
+            )
+            for line in transfer.lines
+        ],
+        reference=transfer.reference,
+        expected_time=_timestamp(transfer.expected_at),
+        send_time=_timestamp(transfer.sent_at),
+        receive_time=_maybe(transfer.received_at),
     )
 
 
@@ -48,6 +117,8 @@ def reservation_to(reservation: Reservation) -> stock_pb2.Reservation:
                 location=line.location,
                 quantity=line.units,
                 consumed_quantity=line.consumed,
+                backordered_quantity=line.backordered,
+                expected_time=_maybe(line.expected_at),
             )
             for line in reservation.lines
         ],
@@ -83,6 +154,8 @@ def location_to(location: Location) -> stock_pb2.Location:
         can_return=location.can_return,
         active=location.active,
         etag=etag.of(location.version),
+        daily_capacity=location.daily_capacity,
+        cut_off=location.cut_off,
     )
 
 
@@ -106,3 +179,7 @@ def _timestamp(moment: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(moment)
     return message
+
+
+def _maybe(moment: datetime | None) -> Timestamp | None:
+    return None if moment is None else _timestamp(moment)

@@ -11,6 +11,9 @@ from comptoir_runtime.database import Session, Transactions
 BATCH = 500
 # Changes of another replica, or of one that died before it announced them, wait this long.
 POLL_SECONDS = 0.25
+# Between two announcements: what changes meanwhile is told together. The first change after a
+# rest is told at once.
+PAUSE_SECONDS = 0.03
 
 
 class Announcer:
@@ -20,9 +23,9 @@ class Announcer:
         self._transactions = transactions
         self._woken = asyncio.Event()
 
-    def after(self, session: Session) -> None:
-        """Announces what this transaction changes, as soon as it is committed."""
-        session.after_commit(self._woken.set)
+    def wake(self) -> None:
+        """Something was committed that is to be announced."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Announces for ever."""
@@ -30,6 +33,7 @@ class Announcer:
             self._woken.clear()
             while await self._transactions.run(self._announce) == BATCH:
                 pass
+            await asyncio.sleep(PAUSE_SECONDS)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()

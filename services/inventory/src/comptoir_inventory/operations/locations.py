@@ -8,6 +8,7 @@ from dataclasses import replace
 from comptoir_inventory import events
 from comptoir_inventory.domain.locations import Location
 from comptoir_inventory.errors import LocationExists, LocationNotFound
+from comptoir_inventory.operations.board import Board
 from comptoir_inventory.store import locations as store
 from comptoir_runtime import etag
 from comptoir_runtime.database import Session
@@ -22,20 +23,27 @@ CHANGEABLE = frozenset(
         "can_pick_up",
         "can_return",
         "active",
+        "daily_capacity",
+        "cut_off",
     }
 )
 
 
-async def create_location(session: Session, location: Location) -> Location:
+async def create_location(session: Session, board: Board, location: Location) -> Location:
     """Stores a location under a new code."""
     if not await store.insert(session, location):
         raise LocationExists(location.code)
+    board.location_changed(session)
     session.emit(events.location_state(location))
     return location
 
 
 async def update_location(
-    session: Session, wanted: Location, fields: AbstractSet[str], given_etag: str
+    session: Session,
+    board: Board,
+    wanted: Location,
+    fields: AbstractSet[str],
+    given_etag: str,
 ) -> Location:
     """Changes the named fields; a location that closes or opens changes what can be promised."""
     present = await store.lock(session, wanted.code)
@@ -45,7 +53,9 @@ async def update_location(
     changes = {field: getattr(wanted, field) for field in fields}
     changed = replace(present, **changes, version=present.version + 1)
     await store.update(session, changed)
-    await store.announce_stock_at(session, changed.code)
+    if present.active != changed.active:
+        await store.announce_stock_at(session, changed.code)
+    board.location_changed(session)
     session.emit(events.location_state(changed))
     return changed
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
 
 from comptoir_inventory import errors, events
+from comptoir_inventory.domain.promising import Ask, Decision, changes_of, plan_batch
 from comptoir_inventory.domain.reservations import (
     DEFAULT_TIME_TO_LIVE,
     OPEN,
@@ -14,122 +16,184 @@ from comptoir_inventory.domain.reservations import (
     Reservation,
     State,
 )
-from comptoir_inventory.domain.stock import Quantity, Reason, summed
-from comptoir_inventory.operations.locations import require_known
+from comptoir_inventory.domain.stock import (
+    Place,
+    Quantity,
+    Reason,
+    given_back,
+    let_go,
+    sold,
+    summed,
+)
+from comptoir_inventory.operations.board import Board
 from comptoir_inventory.operations.stock import move
+from comptoir_inventory.store import offers as offer_store
 from comptoir_inventory.store import reservations as store
-from comptoir_runtime.database import Session
+from comptoir_inventory.store import stock as stock_store
+from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.errors import Failure
 from comptoir_runtime.ids import new_id
 
 SWEEP_BATCH = 100
 
 
+class Wait(Enum):
+    """Why nothing can be said yet."""
+
+    FOR_OTHERS = "somebody else is changing the stock"
+    FOR_EXPIRED = "what is short may be held by promises whose time is up"
+
+
+class WrongPlan(Exception):
+    """The database refused what had been decided over locked rows: a mistake in this service."""
+
+
 async def reserve(
-    session: Session,
-    owner: str,
-    request_id: str,
-    lines: Sequence[Quantity],
-    time_to_live: timedelta | None,
-) -> Reservation:
-    """Promises all lines or none, for `time_to_live` (15 minutes when None)."""
+    session: Session, board: Board, asks: Sequence[Ask], *, waits: bool
+) -> list[Reservation | Failure | Wait]:
+    """Decides together, first come first served: a promise, a refusal, or to wait.
+
+    Without `waits` nobody else's lock is waited for.
+    """
     now = session.clock.now()
-    wanted = summed(lines)
-    reservation = Reservation(
-        id=new_id("rsv"),
-        owner=owner,
-        state=State.HELD,
-        lines=tuple(Line(each.sku, each.location, each.units) for each in wanted),
-        expires_at=now + (time_to_live or DEFAULT_TIME_TO_LIVE),
-        created_at=now,
-    )
-    shortages = await store.reserve(session, wanted, reservation, request_id)
-    # What is short may be held by promises whose time is up and that nobody has swept yet.
-    if shortages and await sweep(session):
-        shortages = await store.reserve(session, wanted, reservation, request_id)
-    await _refuse(session, shortages)
-    return reservation
+    wanted = [summed(ask.lines) for ask in asks]
+    offers = await offer_store.lock(session, _least(wanted), now, waits=waits)
+    decisions = plan_batch(offers.by_place, wanted, now)
+    outcomes: list[Reservation | Failure | Wait] = []
+    made = []
+    for ask, decision in zip(asks, decisions, strict=True):
+        if decision.busy:
+            outcomes.append(Wait.FOR_OTHERS)
+        elif decision.shortages and offers.overdue and not waits:
+            outcomes.append(Wait.FOR_EXPIRED)
+        elif not decision.lines:
+            outcomes.append(_refusal(decision, offers.unknown))
+        else:
+            expires = now + (ask.time_to_live or DEFAULT_TIME_TO_LIVE)
+            promise = _promise(ask.owner, State.HELD, decision.lines, expires, now)
+            made.append((promise, ask.request_id))
+            outcomes.append(promise)
+    if made:
+        changes = changes_of(decisions)
+        changed = await store.hold(session, changes, made)
+        if len(changed) != len(changes):
+            raise WrongPlan(f"{len(changes)} places were to change, {len(changed)} did")
+        board.changed(session, changed)
+    return outcomes
 
 
 async def sell_stock(
-    session: Session, owner: str, request_id: str, lines: Sequence[Quantity], actor: str
+    session: Session,
+    board: Board,
+    owner: str,
+    request_id: str,
+    lines: Sequence[Quantity],
+    actor: str,
 ) -> Reservation:
     """Sells over the counter: promised and gone in one step, all lines or none."""
     now = session.clock.now()
     wanted = summed(lines)
-    sold = Reservation(
-        id=new_id("rsv"),
-        owner=owner,
-        state=State.CONSUMED,
-        lines=tuple(
-            Line(each.sku, each.location, each.units, consumed=each.units) for each in wanted
-        ),
-        expires_at=now,
-        created_at=now,
-    )
-    shortages = await store.sell(session, wanted, sold, request_id)
-    if shortages and await sweep(session):
-        shortages = await store.sell(session, wanted, sold, request_id)
-    await _refuse(session, shortages)
+    decision, offers = await _decide_to_sell(session, wanted, now)
+    if decision.shortages and offers.overdue and await sweep(session, board):
+        decision, offers = await _decide_to_sell(session, wanted, now)
+    if not decision.lines:
+        raise _refusal(decision, offers.unknown)
+    gone = tuple(replace(line, consumed=line.units) for line in decision.lines)
+    receipt = _promise(owner, State.CONSUMED, gone, now, now)
+    changed = await store.hold(session, [sold(each) for each in wanted], [(receipt, request_id)])
+    if len(changed) != len(wanted):
+        raise WrongPlan(f"{len(wanted)} places were to change, {len(changed)} did")
+    board.changed(session, changed)
     await move(session, _taken_off(wanted), Reason.SALE, owner, actor)
-    return sold
+    return receipt
 
 
-async def confirm_reservation(session: Session, reservation_id: str) -> Reservation:
+async def confirm_reservation(session: Session, board: Board, reservation_id: str) -> Reservation:
     """Makes a promise stand without end.
 
     One that had expired is taken up again when its units are still free, in the same
     transaction. Confirming what is confirmed or gone changes nothing.
     """
+    confirmed = await store.confirm(session, reservation_id)
+    if confirmed is not None:
+        return confirmed
     reservation = await _lock(session, reservation_id)
     if reservation.state in (State.CONFIRMED, State.CONSUMED):
         return reservation
     if reservation.state is State.RELEASED:
         raise errors.ReservationEnded(reservation.id, reservation.state.name)
     if reservation.state is State.EXPIRED:
-        wanted = reservation.everything_left()
-        if await store.take_again(session, wanted):
-            raise errors.ReservationExpired(reservation.id)
+        await _take_again(session, board, reservation)
     confirmed = reservation.moved(State.CONFIRMED)
     await store.save(session, confirmed)
     return confirmed
 
 
-async def keep_for_order(session: Session, reservation_id: str) -> None:
+async def keep_for_order(session: Session, board: Board, reservation_id: str) -> None:
     """Confirms the promise an order was placed on.
 
     An order that is called off at once gives its stock back before the news of its placement
     arrive: then there is nothing to keep.
     """
+    if await store.confirm(session, reservation_id) is not None:
+        return
     reservation = await _lock(session, reservation_id)
     if reservation.state is not State.RELEASED:
-        await confirm_reservation(session, reservation_id)
+        await confirm_reservation(session, board, reservation_id)
+
+
+async def extend_reservation(
+    session: Session, reservation_id: str, time_to_live: timedelta
+) -> Reservation:
+    """Holds a promise for at least so long from now; one that stands without end stays so."""
+    reservation = await _lock(session, reservation_id)
+    if reservation.state is State.CONFIRMED:
+        return reservation
+    if reservation.state is State.EXPIRED:
+        raise errors.ReservationExpired(reservation.id)
+    if reservation.state is not State.HELD:
+        raise errors.ReservationEnded(reservation.id, reservation.state.name)
+    extended = reservation.extended(session.clock.now() + time_to_live)
+    await store.save(session, extended)
+    return extended
 
 
 async def release_reservation(
-    session: Session, reservation_id: str, lines: Sequence[Quantity]
+    session: Session, board: Board, reservation_id: str, lines: Sequence[Quantity]
 ) -> Reservation:
     """Gives units back, all that are left when `lines` is empty."""
     reservation = await _lock(session, reservation_id)
     if reservation.state not in OPEN:
         return reservation
     units = _chosen(reservation, lines)
-    await store.give_back(session, units)
+    changed = await stock_store.change(session, [given_back(each) for each in units])
+    board.changed(session, changed)
     released = reservation.release(units)
     await store.save(session, released)
     return released
 
 
 async def consume_reservation(
-    session: Session, reservation_id: str, lines: Sequence[Quantity], reference: str, actor: str
+    session: Session,
+    board: Board,
+    reservation_id: str,
+    lines: Sequence[Quantity],
+    reference: str,
+    actor: str,
 ) -> Reservation:
     """Records that promised goods have left, all that are left when `lines` is empty."""
     reservation = await _lock(session, reservation_id)
     if reservation.state is State.EXPIRED:
-        reservation = await confirm_reservation(session, reservation_id)
+        reservation = await confirm_reservation(session, board, reservation_id)
     if reservation.state not in OPEN:
         raise errors.ReservationEnded(reservation.id, reservation.state.name)
     units = _chosen(reservation, lines)
-    await store.let_go(session, units)
+    changed = await stock_store.change(session, [let_go(each) for each in units])
+    there = {(each.level.sku, each.level.location) for each in changed}
+    for each in units:
+        if (each.sku, each.location) not in there:
+            raise errors.NotYetThere(each.sku, each.location)
+    board.changed(session, changed)
     consumed = reservation.consume(units)
     await store.save(session, consumed)
     await move(session, _taken_off(units), Reason.SALE, reference or reservation.owner, actor)
@@ -144,19 +208,43 @@ async def get_reservation(session: Session, reservation_id: str) -> Reservation:
     return reservation
 
 
-async def sweep(session: Session) -> int:
+async def sweep(session: Session, board: Board) -> int:
     """Gives back held promises whose time is up, a batch of them; answers how many."""
     expired = await store.lock_expired(session, session.clock.now(), SWEEP_BATCH)
     if not expired:
         return 0
-    await store.give_back(
-        session, summed(each for held in expired for each in held.everything_left())
-    )
+    units = summed(each for held in expired for each in held.everything_left())
+    board.changed(session, await stock_store.change(session, [given_back(each) for each in units]))
+    await store.save_state(session, [held.id for held in expired], State.EXPIRED)
     for held in expired:
-        ended = held.moved(State.EXPIRED)
-        await store.save(session, ended)
-        session.emit(events.reservation_expired(ended))
+        session.emit(events.reservation_expired(held.moved(State.EXPIRED)))
     return len(expired)
+
+
+async def sweep_all(transactions: Transactions, board: Board) -> None:
+    """Gives back all held promises whose time is up, batch after batch."""
+    while await transactions.run(lambda session: sweep(session, board)) == SWEEP_BATCH:
+        pass
+
+
+async def _take_again(session: Session, board: Board, reservation: Reservation) -> None:
+    now = session.clock.now()
+    wanted = summed(reservation.everything_left())
+    offers = await offer_store.lock(session, _least([wanted]), now, waits=True)
+    decisions = plan_batch(offers.by_place, [wanted], now)
+    if not decisions[0].lines:
+        raise errors.ReservationExpired(reservation.id)
+    board.changed(session, await stock_store.change(session, changes_of(decisions)))
+
+
+async def _decide_to_sell(
+    session: Session, wanted: Sequence[Quantity], now: datetime
+) -> tuple[Decision, offer_store.Offers]:
+    """What is sold over the counter has to be there: nothing beyond stock."""
+    offers = await offer_store.lock(session, _least([wanted]), now, waits=True)
+    there = {place: replace(offer, beyond=None) for place, offer in offers.by_place.items()}
+    [decision] = plan_batch(there, [wanted], now)
+    return decision, offers
 
 
 async def _lock(session: Session, reservation_id: str) -> Reservation:
@@ -166,10 +254,29 @@ async def _lock(session: Session, reservation_id: str) -> Reservation:
     return reservation
 
 
-async def _refuse(session: Session, shortages: Sequence[errors.Shortage]) -> None:
-    if shortages:
-        await require_known(session, {short.location for short in shortages})
-        raise errors.OutOfStock(shortages)
+def _promise(
+    owner: str, state: State, lines: tuple[Line, ...], expires_at: datetime, now: datetime
+) -> Reservation:
+    return Reservation(new_id("rsv"), owner, state, lines, expires_at, now)
+
+
+def _refusal(decision: Decision, unknown: frozenset[str]) -> Failure:
+    if decision.excess is not None:
+        return errors.TooManyPerOrder(*decision.excess)
+    for short in decision.shortages:
+        if short.location in unknown:
+            return errors.LocationNotFound(short.location)
+    return errors.OutOfStock(decision.shortages)
+
+
+def _least(requests: Sequence[Sequence[Quantity]]) -> Mapping[Place, int]:
+    """By place the smallest number of units that somebody wants there."""
+    least: dict[Place, int] = {}
+    for request in requests:
+        for each in request:
+            place = (each.sku, each.location)
+            least[place] = min(each.units, least.get(place, each.units))
+    return least
 
 
 def _chosen(reservation: Reservation, lines: Sequence[Quantity]) -> list[Quantity]:

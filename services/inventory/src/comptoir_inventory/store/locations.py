@@ -9,16 +9,17 @@ from comptoir_runtime.database import Row, Session
 
 _COLUMNS = (
     "code, kind, name, address, latitude, longitude, time_zone, "
-    "can_ship, can_pick_up, can_return, active, version"
+    "can_ship, can_pick_up, can_return, active, version, daily_capacity, cut_off"
 )
 INSERT = f"""
 INSERT INTO location ({_COLUMNS})
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (code) DO NOTHING RETURNING code
 """
 UPDATE = """
 UPDATE location SET kind = $2, name = $3, address = $4, latitude = $5, longitude = $6,
-    time_zone = $7, can_ship = $8, can_pick_up = $9, can_return = $10, active = $11, version = $12
+    time_zone = $7, can_ship = $8, can_pick_up = $9, can_return = $10, active = $11, version = $12,
+    daily_capacity = $13, cut_off = $14
 WHERE code = $1
 """
 LOCK = f"SELECT {_COLUMNS} FROM location WHERE code = $1 FOR UPDATE"
@@ -93,6 +94,8 @@ def _values(location: Location) -> tuple[Any, ...]:
         location.can_return,
         location.active,
         location.version,
+        location.daily_capacity,
+        location.cut_off,
     )
 
 
@@ -118,4 +121,6 @@ def _location(row: Row) -> Location:
         can_return=row["can_return"],
         active=row["active"],
         version=row["version"],
+        daily_capacity=row["daily_capacity"],
+        cut_off=row["cut_off"],
     )

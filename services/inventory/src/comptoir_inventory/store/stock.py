@@ -2,43 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from comptoir_inventory.domain.stock import Level, Movement, Quantity, Reason
+from comptoir_inventory.domain.stock import Change, Changed, Level, Movement, Place, Reason
 from comptoir_runtime.database import Row, Session
 
-_LEVEL = "s.sku, s.location, s.on_hand, s.reserved, s.safety_stock, s.version"
-_WANTED = "unnest($1::text[], $2::text[], $3::int[]) AS w (sku, location, units)"
+_LEVEL = (
+    "s.sku, s.location, s.on_hand, s.reserved, s.safety_stock, s.version, s.backordered, "
+    "s.low_stock"
+)
+_PLACES = "unnest($1::text[], $2::text[]) AS w (sku, location)"
 
 LEVELS = f"""
 SELECT {_LEVEL} FROM stock_item s WHERE s.sku = ANY($1::text[])
 """
-# Rows are made and locked in (sku, location) order, as everywhere.
-RECEIVE = f"""
-WITH received AS (
-    INSERT INTO stock_item AS s (sku, location, on_hand, reserved, safety_stock, version)
-    SELECT sku, location, units, 0, 0, 1 FROM {_WANTED} ORDER BY sku, location
-    ON CONFLICT (sku, location) DO UPDATE
-        SET on_hand = s.on_hand + excluded.on_hand, version = s.version + 1
-)
-INSERT INTO stock_change (sku) SELECT DISTINCT sku FROM {_WANTED}
+# What the others are told: locations that offer nothing are left out, their changes count.
+TOLD_LEVELS = f"""
+SELECT {_LEVEL}, l.active FROM stock_item s JOIN location l ON l.code = s.location
+WHERE s.sku = ANY($1::text[])
 """
 MAKE_ROWS = f"""
 INSERT INTO stock_item (sku, location, on_hand, reserved, safety_stock, version)
-SELECT sku, location, 0, 0, 0, 0 FROM {_WANTED} ORDER BY sku, location
+SELECT sku, location, 0, 0, 0, 0 FROM {_PLACES} ORDER BY sku, location
 ON CONFLICT DO NOTHING
 """
 LOCK = f"""
-SELECT {_LEVEL} FROM stock_item s JOIN {_WANTED} USING (sku, location)
+SELECT {_LEVEL} FROM stock_item s JOIN {_PLACES} USING (sku, location)
 ORDER BY s.sku, s.location FOR UPDATE OF s
 """
-SET_COUNTED = f"""
-WITH counted AS (
-    UPDATE stock_item s SET on_hand = w.units, version = s.version + 1
-    FROM {_WANTED} WHERE s.sku = w.sku AND s.location = w.location
-    RETURNING s.sku
+_FREE = "s.on_hand - s.reserved - s.safety_stock"
+# Units that have come, or are free again, cover what was promised beyond stock by themselves.
+_SETTLED = "least({promised}, greatest(least({held}, {promised}), {on_hand} - {safety_stock}))"
+_PROMISED = "(s.reserved + s.backordered + k.promised)"
+_COVERED = _SETTLED.format(
+    promised=_PROMISED,
+    held="s.reserved + k.held",
+    on_hand="s.on_hand + k.came",
+    safety_stock="s.safety_stock",
 )
-INSERT INTO stock_change (sku) SELECT DISTINCT sku FROM counted
+# The one way figures change. What is not there, or was not promised, is refused here whatever
+# was decided before: its place is missing in the answer.
+_CHANGED = f"""
+wanted AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[])
+        AS w (sku, location, came, held, promised, needed)
+),
+locked AS (
+    SELECT w.*, {_FREE} AS before FROM stock_item s JOIN wanted w USING (sku, location)
+    ORDER BY s.sku, s.location FOR UPDATE OF s
+),
+changed AS (
+    UPDATE stock_item s SET
+        on_hand = s.on_hand + k.came,
+        reserved = {_COVERED},
+        backordered = {_PROMISED} - {_COVERED},
+        version = s.version + 1
+    FROM locked k
+    WHERE s.sku = k.sku AND s.location = k.location
+        AND s.reserved + k.held >= 0 AND (k.needed IS NULL OR {_FREE} >= k.needed)
+    RETURNING {_LEVEL}, k.before
+),
+noted AS (INSERT INTO stock_change (sku) SELECT DISTINCT sku FROM changed)
+"""
+CHANGE = f"WITH {_CHANGED} SELECT * FROM changed"
+# Promises are stored with the change they stand for.
+CHANGE_AND_HOLD = f"""
+WITH {_CHANGED},
+held AS (
+    INSERT INTO reservation (id, owner, request_id, state, expires_at, created_at, lines)
+    SELECT * FROM ROWS FROM (
+        unnest($7::text[], $8::text[], $9::text[], $10::smallint[], $11::timestamptz[],
+               $12::timestamptz[]),
+        jsonb_array_elements($13::jsonb)
+    )
+)
+SELECT * FROM changed
+"""
+_SAFE = _SETTLED.format(
+    promised="(s.reserved + s.backordered)",
+    held="s.reserved",
+    on_hand="s.on_hand",
+    safety_stock="k.safety_stock",
+)
+SET_SAFETY_STOCK = f"""
+WITH locked AS (
+    SELECT w.*, {_FREE} AS before
+    FROM stock_item s
+    JOIN unnest($1::text[], $2::text[], $3::int[], $4::int[])
+        AS w (sku, location, safety_stock, low_stock) USING (sku, location)
+    ORDER BY s.sku, s.location FOR UPDATE OF s
+),
+changed AS (
+    UPDATE stock_item s SET
+        safety_stock = k.safety_stock,
+        low_stock = k.low_stock,
+        reserved = {_SAFE},
+        backordered = s.reserved + s.backordered - {_SAFE},
+        version = s.version + 1
+    FROM locked k WHERE s.sku = k.sku AND s.location = k.location
+    RETURNING {_LEVEL}, k.before
+),
+noted AS (INSERT INTO stock_change (sku) SELECT DISTINCT sku FROM changed)
+SELECT * FROM changed
+"""
+# After terms have changed: the figures are the same, what can be promised is not.
+TOUCH = """
+WITH locked AS (
+    SELECT sku, location FROM stock_item WHERE sku = ANY($1::text[])
+    ORDER BY sku, location FOR UPDATE
+),
+touched AS (
+    UPDATE stock_item s SET version = s.version + 1 FROM locked k
+    WHERE s.sku = k.sku AND s.location = k.location RETURNING s.sku
+)
+INSERT INTO stock_change (sku) SELECT DISTINCT sku FROM touched
 """
 MOVE = """
 INSERT INTO movement (id, sku, location, units, reason, reference, actor, created_at)
@@ -52,20 +130,36 @@ WHERE ($1 = '' OR sku = $1) AND ($2 = '' OR location = $2) AND position < $3
 ORDER BY position DESC LIMIT $4
 """
 # One announcer at a time, so that the newest figures are always the last ones published.
-ANNOUNCER = "SELECT pg_try_advisory_xact_lock(7207101)"
 TAKE_CHANGES = """
-WITH taken AS (
-    DELETE FROM stock_change WHERE position IN (
-        SELECT position FROM stock_change ORDER BY position LIMIT $1 FOR UPDATE SKIP LOCKED
-    ) RETURNING sku
+WITH gate AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(7207101) AS open),
+taken AS (
+    DELETE FROM stock_change WHERE position = ANY (ARRAY(
+        SELECT c.position FROM gate, stock_change c WHERE gate.open
+        ORDER BY c.position LIMIT $1 FOR UPDATE OF c SKIP LOCKED
+    )) RETURNING sku
 ) SELECT DISTINCT sku FROM taken
 """
 DIFFERENCES = """
-SELECT s.sku, s.location, s.on_hand, coalesce(sum(m.units), 0)::int AS moved
+SELECT s.sku, s.location, s.on_hand, coalesce(sum(m.units), 0)::bigint AS moved
 FROM stock_item s LEFT JOIN movement m USING (sku, location)
 GROUP BY s.sku, s.location, s.on_hand HAVING s.on_hand <> coalesce(sum(m.units), 0)
-ORDER BY s.sku, s.location
+ORDER BY s.sku, s.location LIMIT $1
 """
+# Lines are [sku, location, units, consumed, released, ...].
+UNPROMISED = """
+WITH promised AS (
+    SELECT line ->> 0 AS sku, line ->> 1 AS location,
+           sum((line ->> 2)::bigint - (line ->> 3)::bigint - (line ->> 4)::bigint) AS units
+    FROM reservation, jsonb_array_elements(lines) AS line
+    WHERE state IN (1, 2) GROUP BY 1, 2
+)
+SELECT sku, location, coalesce(s.reserved + s.backordered, 0)::bigint AS kept,
+       coalesce(p.units, 0)::bigint AS promised
+FROM stock_item s FULL JOIN promised p USING (sku, location)
+WHERE coalesce(s.reserved + s.backordered, 0) <> coalesce(p.units, 0)
+ORDER BY sku, location LIMIT $1
+"""
+PLACES = "SELECT count(*) FROM stock_item"
 
 
 async def levels(session: Session, skus: Sequence[str]) -> list[Level]:
@@ -73,23 +167,52 @@ async def levels(session: Session, skus: Sequence[str]) -> list[Level]:
     return [_level(row) for row in await session.fetch(LEVELS, list(skus))]
 
 
-async def receive(session: Session, lines: Sequence[Quantity]) -> None:
-    """Adds units; `lines` name each place once."""
-    await session.execute(RECEIVE, *columns(lines))
+async def told_levels(session: Session, skus: Sequence[str]) -> tuple[list[Level], set[str]]:
+    """Figures of these skus, and the locations among theirs that offer what they have."""
+    rows = await session.fetch(TOLD_LEVELS, list(skus))
+    return [_level(row) for row in rows], {row["location"] for row in rows if row["active"]}
 
 
-async def lock_to_count(
-    session: Session, lines: Sequence[Quantity]
-) -> dict[tuple[str, str], Level]:
-    """The figures at these places, kept from others; a new place starts with nothing."""
-    await session.execute(MAKE_ROWS, *columns(lines))
-    rows = await session.fetch(LOCK, *columns(lines))
+async def make(session: Session, places: Sequence[Place]) -> None:
+    """Sees to it that these places have figures; new ones start with nothing."""
+    await session.execute(MAKE_ROWS, *_columns(places))
+
+
+async def lock(session: Session, places: Sequence[Place]) -> dict[Place, Level]:
+    """The figures at these places, kept from others."""
+    rows = await session.fetch(LOCK, *_columns(places))
     return {(row["sku"], row["location"]): _level(row) for row in rows}
 
 
-async def set_counted(session: Session, lines: Sequence[Quantity]) -> None:
-    """Sets what is on hand; the places must be locked."""
-    await session.execute(SET_COUNTED, *columns(lines))
+async def change(session: Session, changes: Sequence[Change]) -> list[Changed]:
+    """Changes figures; a place whose change was refused, or that has none, is left out."""
+    if not changes:
+        return []
+    return [_changed(row) for row in await session.fetch(CHANGE, *change_columns(changes))]
+
+
+async def hold(
+    session: Session,
+    changes: Sequence[Change],
+    reservations: Sequence[tuple[Any, ...]],
+) -> list[Changed]:
+    """As `change`, and stores the reservations that are the reason, as rows."""
+    columns = map(list, zip(*reservations, strict=True))
+    rows = await session.fetch(CHANGE_AND_HOLD, *change_columns(changes), *columns)
+    return [_changed(row) for row in rows]
+
+
+async def set_safety_stock(
+    session: Session, lines: Sequence[tuple[str, str, int, int]]
+) -> list[Changed]:
+    """Sets (sku, location, units kept back, warning); the places must have figures."""
+    columns = map(list, zip(*lines, strict=True))
+    return [_changed(row) for row in await session.fetch(SET_SAFETY_STOCK, *columns)]
+
+
+async def touch(session: Session, skus: Sequence[str]) -> None:
+    """Has these skus announced with a higher revision."""
+    await session.execute(TOUCH, list(skus))
 
 
 async def add_movements(session: Session, movements: Sequence[Movement]) -> None:
@@ -112,25 +235,45 @@ async def movements(
 
 async def take_changes(session: Session, most: int) -> list[str]:
     """Skus to announce; none while another replica is announcing."""
-    if not await session.fetchval(ANNOUNCER):
-        return []
     return [row["sku"] for row in await session.fetch(TAKE_CHANGES, most)]
 
 
-async def differences(session: Session) -> list[tuple[str, str, int, int]]:
+async def places(session: Session) -> int:
+    """How many places have figures."""
+    count: int = await session.fetchval(PLACES)
+    return count
+
+
+async def moved_otherwise(session: Session, most: int) -> list[tuple[str, str, int, int]]:
     """Places whose figure on hand is not the sum of its movements: (sku, location, both)."""
-    rows = await session.fetch(DIFFERENCES)
+    rows = await session.fetch(DIFFERENCES, most)
     return [(row["sku"], row["location"], row["on_hand"], row["moved"]) for row in rows]
 
 
-def columns(lines: Iterable[Quantity]) -> tuple[list[str], list[str], list[int]]:
-    """Lines as the three arrays that statements unnest."""
-    lines = list(lines)
+async def promised_otherwise(session: Session, most: int) -> list[tuple[str, str, int, int]]:
+    """Places whose promised units are not those of their promises: (sku, location, both)."""
+    rows = await session.fetch(UNPROMISED, most)
+    return [(row["sku"], row["location"], row["kept"], row["promised"]) for row in rows]
+
+
+def change_columns(changes: Sequence[Change]) -> tuple[list[Any], ...]:
+    """Changes as the arrays that statements unnest."""
     return (
-        [line.sku for line in lines],
-        [line.location for line in lines],
-        [line.units for line in lines],
+        [each.sku for each in changes],
+        [each.location for each in changes],
+        [each.on_hand for each in changes],
+        [each.reserved for each in changes],
+        [each.promised for each in changes],
+        [each.needed for each in changes],
     )
+
+
+def _columns(places: Sequence[Place]) -> tuple[list[str], list[str]]:
+    return [sku for sku, _ in places], [location for _, location in places]
+
+
+def _changed(row: Row) -> Changed:
+    return Changed(_level(row), max(0, row["before"]))
 
 
 def _level(row: Row) -> Level:
@@ -141,6 +284,8 @@ def _level(row: Row) -> Level:
         row["reserved"],
         row["safety_stock"],
         row["version"],
+        row["backordered"],
+        row["low_stock"],
     )
 
 

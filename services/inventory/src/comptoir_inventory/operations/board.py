@@ -1,0 +1,246 @@
+"""What this process shows of stock: an image in memory, fed by commits.
+
+Those of this process are shown when they are committed, those of other replicas when they have
+published them. A place never goes back to older figures: each has a version that only grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from comptoir_inventory import events
+from comptoir_inventory.domain.locations import Location, Wish
+from comptoir_inventory.domain.stock import (
+    Availability,
+    Changed,
+    Level,
+    availability,
+    entry_of,
+    ranked,
+    turn,
+)
+from comptoir_inventory.events.feed import Feed
+from comptoir_inventory.store import locations as location_store
+from comptoir_inventory.store import selling as selling_store
+from comptoir_inventory.store import stock as store
+from comptoir_runtime.database import Session, Transactions
+
+# Skus in memory; beyond that it begins again with those that are asked for.
+MOST_SKUS = 200_000
+# Kept answers for one sku: the wishes that shops repeat.
+MOST_WISHES = 16
+MOST_RANKS = 1000
+
+
+@dataclass(slots=True)
+class _Shown:
+    """One sku. While it is being loaded, news are taken in already."""
+
+    levels: dict[str, Level] = field(default_factory=dict)
+    loaded: bool = False
+    has_terms: bool = False
+    """Sold beyond stock: what can be promised depends on the hour, so the database is asked."""
+    learnt_at: datetime | None = None
+    answers: dict[Wish, Availability] = field(default_factory=dict)
+
+    def learn(self, levels: Iterable[Level], now: datetime) -> None:
+        for level in levels:
+            known = self.levels.get(level.location)
+            if known is None or known.version < level.version:
+                self.levels[level.location] = level
+        self.learnt_at = now
+        self.answers.clear()
+
+
+class Board:
+    """Answers what can be promised; made inside the event loop. `wake` has changes announced."""
+
+    def __init__(self, feed: Feed, wake: Callable[[], None], now: Callable[[], datetime]) -> None:
+        self._feed = feed
+        self._wake = wake
+        self._now = now
+        self._skus: dict[str, _Shown] = {}
+        self._places: dict[str, Location] | None = None
+        self._places_moment = 0
+        self._ranks: dict[Wish, dict[str, tuple[float, str]]] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    # --- what this process changes -------------------------------------------------------------
+
+    def changed(self, session: Session, changes: Sequence[Changed]) -> None:
+        """Tells of changes with the transaction, shows and announces them once it is committed."""
+        for change in changes:
+            kind = turn(change)
+            if kind is not None:
+                session.emit(events.stock_turned(kind, change.level))
+        if changes:
+            session.after_commit(partial(self._show, [change.level for change in changes]))
+
+    def terms_changed(self, session: Session, skus: Sequence[str]) -> None:
+        """Forgets what is known of skus once it is committed that they are sold otherwise."""
+        session.after_commit(partial(self._forget, list(skus)))
+
+    def location_changed(self, session: Session) -> None:
+        """Reads the locations anew once the change is committed."""
+        session.after_commit(self._places_have_changed)
+
+    # --- what others have changed --------------------------------------------------------------
+
+    def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
+        """Figures of a sku that some replica has published."""
+        shown = self._skus.get(sku)
+        if shown is not None:
+            if has_terms != shown.has_terms and shown.loaded:
+                del self._skus[sku]
+            else:
+                shown.learn(levels, self._now())
+        self._wake_watchers([sku])
+
+    def places_changed(self) -> None:
+        """A location is new, or another than before."""
+        self._places = None
+        self._places_moment += 1
+        self._ranks.clear()
+        for shown in self._skus.values():
+            shown.answers.clear()
+
+    def missed(self) -> None:
+        """There may have been news that nobody heard: begins again."""
+        self._skus.clear()
+        self.places_changed()
+        self._wake_watchers(list(self._watchers))
+
+    # --- answers -------------------------------------------------------------------------------
+
+    async def availability(
+        self, transactions: Transactions, skus: Sequence[str], wish: Wish
+    ) -> list[Availability]:
+        """What of these skus can be promised at the wished locations, in the order asked.
+
+        The same entry as before as long as nothing has changed.
+        """
+        if not self._feed.live:
+            async with transactions.reading() as session:
+                return await read_availability(session, skus, wish)
+        shown = {sku: known for sku in skus if (known := self._known(sku)) is not None}
+        missing = [sku for sku in dict.fromkeys(skus) if sku not in shown]
+        if missing or self._places is None:
+            shown |= await self._load(transactions, missing)
+        rank = self._rank(wish)
+        found: dict[str, Availability] = {}
+        if rank is None:  # the locations have changed again while they were read
+            late = dict.fromkeys(skus)
+        else:
+            late = dict.fromkeys(sku for sku in skus if shown[sku].has_terms)
+            found = {
+                sku: _answer(sku, each, wish, rank, self._now())
+                for sku, each in shown.items()
+                if sku not in late
+            }
+        if not late:
+            return [found[sku] for sku in skus]
+        async with transactions.reading() as session:
+            read = await read_availability(session, list(late), wish)
+        found |= {entry.sku: entry for entry in read}
+        return [found[sku] for sku in skus]
+
+    @contextmanager
+    def watching(self, skus: Sequence[str]) -> Iterator[asyncio.Event]:
+        """An event that is set each time one of these skus has changed; who waits clears it."""
+        woken = asyncio.Event()
+        for sku in skus:
+            self._watchers[sku].add(woken)
+        try:
+            yield woken
+        finally:
+            for sku in set(skus):
+                self._watchers[sku].discard(woken)
+                if not self._watchers[sku]:
+                    del self._watchers[sku]
+
+    def _known(self, sku: str) -> _Shown | None:
+        shown = self._skus.get(sku)
+        return shown if shown is not None and shown.loaded else None
+
+    def _rank(self, wish: Wish) -> dict[str, tuple[float, str]] | None:
+        rank = self._ranks.get(wish)
+        if rank is None and self._places is not None:
+            rank = ranked(self._places, wish)
+            if len(self._ranks) == MOST_RANKS:
+                self._ranks.clear()
+            self._ranks[wish] = rank
+        return rank
+
+    async def _load(self, transactions: Transactions, skus: Sequence[str]) -> dict[str, _Shown]:
+        """Reads what is missing. News that arrive meanwhile are newer than what is read."""
+        if len(self._skus) + len(skus) > MOST_SKUS:
+            self._skus.clear()
+        loading = {sku: self._skus.setdefault(sku, _Shown()) for sku in skus}
+        moment = self._places_moment
+        async with transactions.reading() as session:
+            levels = await store.levels(session, skus) if skus else []
+            terms = await selling_store.terms(session, skus) if skus else {}
+            if self._places is None:
+                places = await location_store.everywhere(session)
+                if moment == self._places_moment:
+                    self._places = places
+        by_sku: dict[str, list[Level]] = defaultdict(list)
+        for level in levels:
+            by_sku[level.sku].append(level)
+        for sku, shown in loading.items():
+            shown.learn(by_sku[sku], self._now())
+            shown.has_terms = sku in terms
+            shown.loaded = True
+            if not shown.levels and self._skus.get(sku) is shown:
+                del self._skus[sku]  # nobody may fill the memory with skus that do not exist
+        return loading
+
+    def _show(self, levels: Sequence[Level]) -> None:
+        for level in levels:
+            shown = self._skus.get(level.sku)
+            if shown is not None:
+                shown.learn([level], self._now())
+        self._wake_watchers({level.sku for level in levels})
+        self._wake()
+
+    def _forget(self, skus: Sequence[str]) -> None:
+        for sku in skus:
+            self._skus.pop(sku, None)
+        self._wake_watchers(skus)
+        self._wake()
+
+    def _places_have_changed(self) -> None:
+        self.places_changed()
+        self._wake()
+
+    def _wake_watchers(self, skus: Iterable[str]) -> None:
+        for sku in skus:
+            for woken in self._watchers.get(sku, ()):
+                woken.set()
+
+
+def _answer(
+    sku: str, shown: _Shown, wish: Wish, rank: dict[str, tuple[float, str]], now: datetime
+) -> Availability:
+    answer = shown.answers.get(wish)
+    if answer is None:
+        answer = entry_of(sku, shown.levels.values(), rank, shown.learnt_at or now)
+        if len(shown.answers) < MOST_WISHES:
+            shown.answers[wish] = answer
+    return answer
+
+
+async def read_availability(
+    session: Session, skus: Sequence[str], wish: Wish
+) -> list[Availability]:
+    """As `Board.availability`, from the database."""
+    levels = await store.levels(session, skus)
+    locations = await location_store.everywhere(session)
+    terms = await selling_store.terms(session, skus)
+    return availability(skus, levels, locations, wish, session.clock.now(), terms)

@@ -1,0 +1,151 @@
+"""Selling beyond stock: policies, supply, back-orders that goods cover when they come."""
+
+from __future__ import annotations
+
+import pytest
+
+from comptoir.inventory.v1 import inventory_service_pb2 as pb
+from comptoir.inventory.v1 import stock_pb2
+from comptoir_runtime.errors import RemoteFailure
+from comptoir_testing.harness import ServiceHarness
+from services.inventory.tests import factories
+from services.inventory.tests.factories import key, supply, wanted
+
+UNLIMITED = stock_pb2.SellingPolicy.BACKORDER_UNLIMITED
+UNTIL_DATE = stock_pb2.SellingPolicy.BACKORDER_UNTIL_DATE
+NONE = stock_pb2.SellingPolicy.BACKORDER_NONE
+
+
+async def set_policy(harness: ServiceHarness, policy: stock_pb2.SellingPolicy) -> None:
+    request = pb.SetSellingPolicyRequest(request_id=key(), policy=policy)
+    await harness.call("SetSellingPolicy", request, harness.tokens.staff(factories.WRITER))
+
+
+async def announce(harness: ServiceHarness, *expected: stock_pb2.Supply) -> None:
+    request = pb.AnnounceSupplyRequest(request_id=key(), supply=expected)
+    await harness.call("AnnounceSupply", request, harness.tokens.staff(factories.WRITER))
+
+
+async def entry(harness: ServiceHarness, sku: str) -> stock_pb2.Availability:
+    request = pb.GetAvailabilityRequest(skus=[sku], by_location=True)
+    answer: pb.GetAvailabilityResponse = await harness.call("GetAvailability", request)
+    return answer.availability[0]
+
+
+async def consume(harness: ServiceHarness, reservation: str) -> None:
+    request = pb.ConsumeReservationRequest(reservation=reservation, request_id=key())
+    await harness.call("ConsumeReservation", request, harness.tokens.service("orders"))
+
+
+async def release(harness: ServiceHarness, reservation: str) -> None:
+    request = pb.ReleaseReservationRequest(reservation=reservation, request_id=key())
+    await harness.call("ReleaseReservation", request, harness.tokens.service("orders"))
+
+
+class TestPolicies:
+    async def test_no_more_than_the_most_per_order(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 10)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=NONE, max_per_order=2))
+        with pytest.raises(RemoteFailure) as refusal:
+            await factories.reserve(harness, wanted("A", 3))
+        assert refusal.value.reason == "TOO_MANY_PER_ORDER"
+        await factories.reserve(harness, wanted("A", 2))
+        assert await factories.figures(harness, "A") == (10, 2, 8)
+
+    async def test_supply_until_the_date_can_be_promised_with_its_date(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 1)
+        policy = stock_pb2.SellingPolicy(
+            sku="A", backorder=UNTIL_DATE, backorder_until_time=factories.days(5)
+        )
+        await set_policy(harness, policy)
+        first, second = supply("A", 2, in_days=3), supply("A", 9, in_days=8, reference="po-2")
+        await announce(harness, first, second)
+        shown = await entry(harness, "A")
+        assert (shown.available, shown.backorder_available) == (1, 2)
+        assert shown.expected_time == first.expected_time
+        made = await factories.reserve(harness, wanted("A", 3))
+        [line] = made.lines
+        assert (line.backordered_quantity, line.expected_time) == (2, first.expected_time)
+        with pytest.raises(RemoteFailure) as refusal:
+            await factories.reserve(harness, wanted("A", 1))
+        assert refusal.value.reason == "OUT_OF_STOCK"
+        [level] = (await entry(harness, "A")).levels
+        assert (level.on_hand, level.reserved, level.backordered) == (1, 1, 2)
+
+    async def test_what_is_sold_in_advance_is_promised_for_the_release(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.create_location(harness, "lyon")
+        release_day = factories.days(10)
+        await set_policy(
+            harness,
+            stock_pb2.SellingPolicy(sku="A", backorder=NONE, preorder_time=release_day),
+        )
+        await announce(harness, supply("A", 5))
+        made = await factories.reserve(harness, wanted("A", 2))
+        assert made.lines[0].expected_time == release_day
+        harness.clock.advance(11 * 86400)
+        with pytest.raises(RemoteFailure, match="only 0 of A"):
+            await factories.reserve(harness, wanted("A", 2))
+
+    async def test_a_policy_based_on_another_version_is_refused(
+        self, harness: ServiceHarness
+    ) -> None:
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=NONE))
+        policy = stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED)
+        request = pb.SetSellingPolicyRequest(request_id=key(), policy=policy, etag="7")
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.call("SetSellingPolicy", request, harness.tokens.staff(factories.WRITER))
+        assert refusal.value.reason == "STALE_ETAG"
+
+
+class TestBackorders:
+    async def test_goods_that_come_cover_what_was_promised(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 1)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        made = await factories.reserve(harness, wanted("A", 4))
+        assert not made.lines[0].HasField("expected_time")
+        with pytest.raises(RemoteFailure) as refusal:
+            await consume(harness, made.id)
+        assert refusal.value.reason == "NOT_YET_THERE"
+        await factories.receive(harness, "A", "lyon", 5)
+        [level] = (await entry(harness, "A")).levels
+        assert (level.on_hand, level.reserved, level.backordered, level.available) == (6, 4, 0, 2)
+        await consume(harness, made.id)
+        assert await factories.figures(harness, "A") == (2, 0, 2)
+        assert await factories.differences(harness) == []
+
+    async def test_a_promise_given_back_covers_another(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 3)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        first = await factories.reserve(harness, wanted("A", 3))
+        await factories.reserve(harness, wanted("A", 2))
+        await release(harness, first.id)
+        [level] = (await entry(harness, "A")).levels
+        assert (level.reserved, level.backordered, level.available) == (2, 0, 1)
+        assert await factories.differences(harness) == []
+
+    async def test_a_till_sells_nothing_that_is_not_there(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 1)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        request = pb.SellStockRequest(request_id=key(), owner="order/1", lines=[wanted("A", 2)])
+        with pytest.raises(RemoteFailure, match="only 1 of A"):
+            await harness.call("SellStock", request, harness.tokens.service("orders"))
+
+    async def test_a_receipt_with_its_reference_is_expected_no_more(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.create_location(harness, "lyon")
+        await announce(harness, supply("A", 5), supply("B", 2))
+        lines = [
+            pb.StockQuantity(sku="A", location="lyon", quantity=3),
+            pb.StockQuantity(sku="B", location="lyon", quantity=2),
+        ]
+        request = pb.ReceiveStockRequest(request_id=key(), lines=lines, reference="po-1")
+        await harness.call("ReceiveStock", request, harness.tokens.staff(factories.WRITER))
+        listed = await harness.call(
+            "ListSupply", pb.ListSupplyRequest(), harness.tokens.staff("stock.read")
+        )
+        assert [(each.sku, each.quantity) for each in listed.supply] == [("A", 2)]

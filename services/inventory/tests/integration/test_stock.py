@@ -1,0 +1,180 @@
+"""Figures of stock over gRPC: adjustments, safety stock, transfers, imports, what is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from comptoir.inventory.v1 import events_pb2, stock_pb2
+from comptoir.inventory.v1 import inventory_service_pb2 as pb
+from comptoir_runtime.errors import RemoteFailure
+from comptoir_testing.harness import ServiceHarness
+from services.inventory.tests import factories
+from services.inventory.tests.factories import WRITER, import_requests, key, wanted
+
+DELTA = pb.ImportStockRequest.Header.MODE_DELTA
+
+
+async def set_safety(harness: ServiceHarness, units: int, low_stock: int = 0) -> None:
+    line = pb.SafetyStock(sku="A", location="lyon", quantity=units, low_stock=low_stock)
+    request = pb.SetSafetyStockRequest(request_id=key(), lines=[line])
+    await harness.call("SetSafetyStock", request, harness.tokens.staff(WRITER))
+
+
+async def adjust(harness: ServiceHarness, units: int) -> None:
+    line = pb.StockDifference(sku="A", location="lyon", quantity=units)
+    reason = stock_pb2.Movement.REASON_DAMAGE
+    request = pb.AdjustStockRequest(request_id=key(), lines=[line], reason=reason)
+    await harness.call("AdjustStock", request, harness.tokens.staff(WRITER))
+
+
+async def upload(
+    harness: ServiceHarness,
+    sequence: int,
+    *lines: tuple[str, str, int],
+    mode: pb.ImportStockRequest.Header.Mode.ValueType = pb.ImportStockRequest.Header.MODE_ABSOLUTE,
+) -> pb.ImportStockResponse:
+    requests = import_requests(sequence, *lines, mode=mode)
+    answer: pb.ImportStockResponse = await harness.upload(
+        "ImportStock", requests, harness.tokens.staff(WRITER)
+    )
+    return answer
+
+
+class TestSafetyStock:
+    async def test_is_kept_back_from_sale(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await set_safety(harness, 4)
+        assert await factories.figures(harness, "A") == (5, 0, 1)
+        with pytest.raises(RemoteFailure, match="only 1 of A"):
+            await factories.reserve(harness, wanted("A", 2))
+
+    async def test_low_out_and_back_are_told_once_each(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await set_safety(harness, 0, low_stock=2)
+        for units in (1, 2, 1, 1):
+            made = await factories.reserve(harness, wanted("A", units))
+        request = pb.ReleaseReservationRequest(reservation=made.id, request_id=key())
+        await harness.call("ReleaseReservation", request, harness.tokens.service("orders"))
+        assert [each.available for each in await harness.events(events_pb2.StockLow)] == [2]
+        assert [each.available for each in await harness.events(events_pb2.StockOut)] == [0]
+        assert [each.available for each in await harness.events(events_pb2.StockBack)] == [5, 1]
+
+
+class TestAdjust:
+    async def test_damage_is_taken_off(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await adjust(harness, -2)
+        assert await factories.figures(harness, "A") == (3, 0, 3)
+        assert await factories.differences(harness) == []
+
+    async def test_what_is_promised_stays_covered(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.reserve(harness, wanted("A", 4))
+        with pytest.raises(RemoteFailure) as refusal:
+            await adjust(harness, -2)
+        assert refusal.value.reason == "NOT_ENOUGH_STOCK"
+        assert refusal.value.metadata["free"] == "1"
+        assert await factories.figures(harness, "A") == (5, 4, 1)
+
+
+class TestTransfer:
+    async def test_goods_leave_are_on_their_way_and_come(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.create_location(harness, "paris")
+        staff = harness.tokens.staff(WRITER, "stock.read")
+        request = factories.transfer_request("A", 3, origin="lyon", destination="paris")
+        sent = await harness.call("TransferStock", request, staff)
+        assert await factories.figures(harness, "A") == (2, 0, 2)
+        listed = await harness.call("ListSupply", pb.ListSupplyRequest(location="paris"), staff)
+        [coming] = listed.supply
+        assert (coming.quantity, coming.source) == (3, stock_pb2.Supply.SOURCE_TRANSFER)
+
+        came = [stock_pb2.TransferLine(sku="A", quantity=2)]
+        arrival = pb.ReceiveTransferRequest(transfer=sent.id, request_id=key(), lines=came)
+        received = await harness.call("ReceiveTransfer", arrival, staff)
+        assert received.state == stock_pb2.Transfer.STATE_RECEIVED
+        assert (received.lines[0].quantity, received.lines[0].received_quantity) == (3, 2)
+        assert await factories.figures(harness, "A") == (4, 0, 4)
+        listed = await harness.call("ListSupply", pb.ListSupplyRequest(), staff)
+        assert list(listed.supply) == []
+        assert await factories.differences(harness) == []
+        arrival.request_id = key()
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.call("ReceiveTransfer", arrival, staff)
+        assert refusal.value.reason == "TRANSFER_ENDED"
+
+    async def test_what_is_promised_does_not_leave(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.create_location(harness, "paris")
+        await factories.reserve(harness, wanted("A", 3))
+        request = factories.transfer_request("A", 3, origin="lyon", destination="paris")
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.call("TransferStock", request, harness.tokens.staff(WRITER))
+        assert refusal.value.reason == "NOT_ENOUGH_STOCK"
+        assert await factories.figures(harness, "A") == (5, 3, 2)
+
+
+class TestImport:
+    async def test_absolute_figures_are_set_and_bad_lines_named(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.reserve(harness, wanted("A", 2))
+        answer = await upload(harness, 1, ("A", "lyon", 4), ("B", "lyon", 7), ("B", "mars", 1))
+        assert (answer.applied, answer.skipped, answer.rejected_count) == (2, 0, 1)
+        [rejected] = answer.rejected
+        assert (rejected.line, rejected.reason) == (3, "LOCATION_NOT_FOUND")
+        assert await factories.figures(harness, "A") == (4, 2, 2)
+        assert await factories.figures(harness, "B") == (7, 0, 7)
+        answer = await upload(harness, 2, ("A", "lyon", 1))
+        assert [each.reason for each in answer.rejected] == ["BELOW_RESERVED"]
+        assert await factories.differences(harness) == []
+
+    async def test_a_file_sent_again_is_taken_over_once(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        first = await upload(harness, 1, ("A", "lyon", 3), mode=DELTA)
+        second = await upload(harness, 1, ("A", "lyon", 3), ("B", "lyon", 2), mode=DELTA)
+        assert (first.applied, second.applied, second.skipped) == (1, 1, 1)
+        assert await factories.figures(harness, "A") == (8, 0, 8)
+        assert await factories.figures(harness, "B") == (2, 0, 2)
+
+    async def test_a_stale_file_changes_nothing(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await upload(harness, 2, ("A", "lyon", 8))
+        with pytest.raises(RemoteFailure) as refusal:
+            await upload(harness, 1, ("A", "lyon", 1))
+        assert refusal.value.reason == "STALE_IMPORT"
+        assert refusal.value.metadata["newest"] == "2"
+        assert await factories.figures(harness, "A") == (8, 0, 8)
+
+    async def test_lines_without_a_header_are_refused(self, harness: ServiceHarness) -> None:
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.upload(
+                "ImportStock",
+                import_requests(1, ("A", "lyon", 1))[1:],
+                harness.tokens.staff(WRITER),
+            )
+        assert [each.field for each in refusal.value.violations] == ["header"]
+
+
+class TestBooks:
+    async def test_a_difference_is_found_and_named(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        assert await factories.differences(harness) == []
+        async with harness.transactions() as session:
+            await session.execute("UPDATE stock_item SET on_hand = 7, reserved = 1")
+        assert await factories.differences(harness) == [
+            "A@lyon on_hand: 7, not 5",
+            "A@lyon promised: 1, not 0",
+        ]
+
+    async def test_the_database_refuses_to_wake_a_promise_that_ended(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        made = await factories.reserve(harness, wanted("A", 1))
+        request = pb.ReleaseReservationRequest(reservation=made.id, request_id=key())
+        await harness.call("ReleaseReservation", request, harness.tokens.service("orders"))
+        with pytest.raises(Exception, match="has ended"):
+            async with harness.transactions() as session:
+                await session.execute("UPDATE reservation SET state = 2")
