@@ -15,7 +15,7 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
-from tests.load import authorise, browse, checkout, lag, oversell, startup
+from tests.load import authorise, browse, checkout, lag, oversell, reserving, startup
 from tests.load.client import Disconnected
 from tests.load.figures import Figure, WrongResult, table, write
 from tests.load.world import World, running
@@ -63,6 +63,14 @@ async def _oversell(bench: Bench) -> list[Figure]:
     return await oversell.measure(await bench.world())
 
 
+async def _flash(bench: Bench) -> list[Figure]:
+    return await reserving.flash(await bench.world(), bench.seconds or reserving.SECONDS)
+
+
+async def _reserve_spread(bench: Bench) -> list[Figure]:
+    return await reserving.spread(await bench.world(), bench.seconds or reserving.SECONDS)
+
+
 async def _lag(bench: Bench) -> list[Figure]:
     return await lag.measure(await bench.world(), bench.seconds or lag.SECONDS)
 
@@ -75,6 +83,8 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "checkout": _checkout,
     "oversell": _oversell,
     "lag": _lag,
+    "flash": _flash,
+    "reserve-spread": _reserve_spread,
 }
 
 

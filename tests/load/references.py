@@ -21,27 +21,30 @@ CREATE TABLE {_SCHEMA}.movement (
     stock int NOT NULL,
     quantity int NOT NULL
 );
-INSERT INTO {_SCHEMA}.stock SELECT n, 0 FROM generate_series(1, {_ROWS}) AS n;
+INSERT INTO {_SCHEMA}.stock SELECT n, 0 FROM generate_series(1, %(rows)s) AS n;
 """
 _CLEAN_UP = f"DROP SCHEMA {_SCHEMA} CASCADE"
 # The least a shop could write: one row changes, one row is added.
 _TRANSACTION = f"""
-\\set id random(1, {_ROWS})
+\\set id random(1, %(rows)s)
 BEGIN;
-UPDATE {_SCHEMA}.stock SET reserved = reserved + 1 WHERE id = :id;
+UPDATE {_SCHEMA}.stock SET reserved = reserved + 1 WHERE id = :id AND reserved < 2000000000;
 INSERT INTO {_SCHEMA}.movement (stock, quantity) VALUES (:id, 1);
 COMMIT;
 """
 _TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 
 
-async def pgbench(database_url: str, *, clients: int, seconds: int) -> float:
-    """Prepared one-row transactions per second on the server that the platform uses."""
+async def pgbench(database_url: str, *, clients: int, seconds: int, rows: int = _ROWS) -> float:
+    """Prepared one-row transactions per second on the server that the platform uses.
+
+    The clients choose among `rows` rows; with one they all want the same.
+    """
     programs, _ = postgres_programs(None)
-    await asyncio.to_thread(_execute, database_url, _PREPARE)
+    await asyncio.to_thread(_execute, database_url, _PREPARE % {"rows": rows})
     try:
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-            script.write(_TRANSACTION)
+            script.write(_TRANSACTION % {"rows": rows})
             script.flush()
             output = await _run(programs / "pgbench", database_url, script.name, clients, seconds)
     finally:
