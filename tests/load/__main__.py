@@ -15,7 +15,16 @@ import uvloop
 from rich.console import Console
 from rich.markup import escape
 
-from tests.load import authorise, browse, checkout, lag, oversell, reserving, startup
+from tests.load import (
+    authorise,
+    availability,
+    browse,
+    checkout,
+    lag,
+    oversell,
+    reserving,
+    startup,
+)
 from tests.load.client import Disconnected
 from tests.load.figures import Figure, WrongResult, table, write
 from tests.load.world import World, running
@@ -71,6 +80,10 @@ async def _reserve_spread(bench: Bench) -> list[Figure]:
     return await reserving.spread(await bench.world(), bench.seconds or reserving.SECONDS)
 
 
+async def _availability(bench: Bench) -> list[Figure]:
+    return await availability.measure(await bench.world(), bench.seconds or availability.SECONDS)
+
+
 async def _lag(bench: Bench) -> list[Figure]:
     return await lag.measure(await bench.world(), bench.seconds or lag.SECONDS)
 
@@ -83,6 +96,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "checkout": _checkout,
     "oversell": _oversell,
     "lag": _lag,
+    "availability": _availability,
     "flash": _flash,
     "reserve-spread": _reserve_spread,
 }

@@ -15,7 +15,7 @@ from comptoir_inventory.domain.imports import File, Mode, Outcome, Piece
 from comptoir_inventory.domain.locations import Address, Location, LocationKind, Point, Wish
 from comptoir_inventory.domain.promising import Ask
 from comptoir_inventory.domain.selling import Backorder, Policy, Source, Supply
-from comptoir_inventory.domain.stock import Quantity
+from comptoir_inventory.domain.stock import Availability, Quantity
 from comptoir_inventory.domain.transfers import TransferLine
 from comptoir_inventory.events.resources import (
     availability_to,
@@ -29,6 +29,7 @@ from comptoir_inventory.events.resources import (
 
 # Resources are written the same in answers and in events.
 __all__ = [
+    "ReadyMessages",
     "arrived_from",
     "ask_from",
     "availability_to",
@@ -54,6 +55,7 @@ __all__ = [
     "wish_from",
 ]
 
+MOST_READY = 20_000
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
@@ -66,6 +68,25 @@ def wish_from(request: pb.GetAvailabilityRequest) -> Wish:
         near=_point_from(request.near) if request.HasField("near") else None,
         within_km=request.within_km,
     )
+
+
+class ReadyMessages:
+    """Messages of entries that are asked for again and again while nothing changes."""
+
+    def __init__(self) -> None:
+        # By identity: to compare figures would cost more than to write them. The entry is kept
+        # so that its identity stays its own.
+        self._ready: dict[tuple[int, bool], tuple[Availability, stock_pb2.Availability]] = {}
+
+    def of(self, entry: Availability, *, by_location: bool) -> stock_pb2.Availability:
+        """As `availability_to`; the message must not be altered."""
+        key = (id(entry), by_location)
+        ready = self._ready.get(key)
+        if ready is None:
+            if len(self._ready) >= MOST_READY:
+                self._ready.clear()
+            ready = self._ready[key] = (entry, availability_to(entry, by_location=by_location))
+        return ready[1]
 
 
 def reserved_from(lines: Iterable[stock_pb2.ReservationLine]) -> list[Quantity]:

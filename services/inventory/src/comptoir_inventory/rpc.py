@@ -47,6 +47,7 @@ class InventoryServicer:
     def __init__(self, board: Board, sweep: Callable[[], Awaitable[None]]) -> None:
         self._board = board
         self._sweep = sweep
+        self._ready = convert.ReadyMessages()
 
     @process
     async def GetAvailability(
@@ -55,10 +56,9 @@ class InventoryServicer:
         entries = await self._board.availability(
             call.transactions, request.skus, convert.wish_from(request)
         )
+        ready, by_location = self._ready, request.by_location
         return pb.GetAvailabilityResponse(
-            availability=[
-                convert.availability_to(entry, by_location=request.by_location) for entry in entries
-            ]
+            availability=[ready.of(entry, by_location=by_location) for entry in entries]
         )
 
     @stream

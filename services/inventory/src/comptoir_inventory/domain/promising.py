@@ -65,17 +65,16 @@ def plan_batch(
 
 def changes_of(decisions: Sequence[Decision]) -> list[Change]:
     """What the granted promises do to the figures, by place, in the order of locks."""
-    totals: dict[Place, Change] = {}
+    totals: dict[Place, list[int]] = {}
     for decision in decisions:
         for line in decision.lines:
-            total = totals.get(line.place, Change(line.sku, line.location))
-            totals[line.place] = replace(
-                total,
-                reserved=total.reserved + line.units - line.backordered,
-                promised=total.promised + line.units,
-            )
-    changes = (totals[place] for place in sorted(totals))
-    return [replace(each, needed=each.reserved or None) for each in changes]
+            total = totals.setdefault(line.place, [0, 0])
+            total[0] += line.units - line.backordered
+            total[1] += line.units
+    return [
+        Change(*place, reserved=there, promised=all_units, needed=there or None)
+        for place, (there, all_units) in sorted(totals.items())
+    ]
 
 
 def _decide(left: Mapping[Place, Offer], request: Sequence[Quantity], now: datetime) -> Decision:
@@ -108,7 +107,7 @@ def _less(offer: Offer, line: Line) -> Offer:
     beyond = offer.beyond
     if beyond is not None:
         beyond = replace(beyond, backordered=beyond.backordered + line.backordered)
-    return replace(offer, available=offer.available - line.units + line.backordered, beyond=beyond)
+    return Offer(offer.available - line.units + line.backordered, beyond)
 
 
 def _excess(found: Sequence[tuple[Quantity, Offer]]) -> tuple[str, int] | None:

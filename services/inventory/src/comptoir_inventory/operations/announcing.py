@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 from comptoir_inventory.operations.stock import announce_changes
 from comptoir_runtime.database import Session, Transactions
@@ -12,8 +13,10 @@ BATCH = 500
 # Changes of another replica, or of one that died before it announced them, wait this long.
 POLL_SECONDS = 0.25
 # Between two announcements: what changes meanwhile is told together. The first change after a
-# rest is told at once.
-PAUSE_SECONDS = 0.03
+# rest is told at once. When there is much to tell, no more than a third of the time goes into it.
+SHORTEST_PAUSE_SECONDS = 0.03
+LONGEST_PAUSE_SECONDS = 0.25
+PAUSE_RATIO = 2.0
 
 
 class Announcer:
@@ -31,9 +34,12 @@ class Announcer:
         """Announces for ever."""
         while True:
             self._woken.clear()
-            while await self._transactions.run(self._announce) == BATCH:
-                pass
-            await asyncio.sleep(PAUSE_SECONDS)
+            began = time.monotonic()
+            found = await self._transactions.run(self._announce)
+            pause = PAUSE_RATIO * (time.monotonic() - began)
+            await asyncio.sleep(min(max(SHORTEST_PAUSE_SECONDS, pause), LONGEST_PAUSE_SECONDS))
+            if found == BATCH:
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()
