@@ -14,7 +14,7 @@ BATCH = 500
 POLL_SECONDS = 0.25
 # Between two announcements: what changes meanwhile is told together. The first change after a
 # rest is told at once. When there is much to tell, no more than a third of the time goes into it.
-SHORTEST_PAUSE_SECONDS = 0.03
+SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 0.25
 PAUSE_RATIO = 2.0
 

@@ -123,8 +123,8 @@ async def announce_changes(session: Session, most: int) -> int:
     skus = await store.take_changes(session, most)
     if not skus:
         return 0
-    levels, active = await store.told_levels(session, skus)
-    terms = await selling_store.terms(session, skus)
+    levels, active, with_policy = await store.told_levels(session, skus)
+    terms = await selling_store.terms(session, sorted(with_policy)) if with_policy else {}
     rank = {code: (0.0, code) for code in active}
     now = session.clock.now()
     by_sku: dict[str, list[Level]] = defaultdict(list)

@@ -19,7 +19,9 @@ SELECT {_LEVEL} FROM stock_item s WHERE s.sku = ANY($1::text[])
 """
 # What the others are told: locations that offer nothing are left out, their changes count.
 TOLD_LEVELS = f"""
-SELECT {_LEVEL}, l.active FROM stock_item s JOIN location l ON l.code = s.location
+SELECT {_LEVEL}, l.active, p.sku IS NOT NULL AS has_policy
+FROM stock_item s JOIN location l ON l.code = s.location
+LEFT JOIN selling_policy p ON p.sku = s.sku
 WHERE s.sku = ANY($1::text[])
 """
 MAKE_ROWS = f"""
@@ -167,10 +169,16 @@ async def levels(session: Session, skus: Sequence[str]) -> list[Level]:
     return [_level(row) for row in await session.fetch(LEVELS, list(skus))]
 
 
-async def told_levels(session: Session, skus: Sequence[str]) -> tuple[list[Level], set[str]]:
-    """Figures of these skus, and the locations among theirs that offer what they have."""
+async def told_levels(
+    session: Session, skus: Sequence[str]
+) -> tuple[list[Level], set[str], set[str]]:
+    """Figures of these skus, the locations that offer what they have, and skus with a policy."""
     rows = await session.fetch(TOLD_LEVELS, list(skus))
-    return [_level(row) for row in rows], {row["location"] for row in rows if row["active"]}
+    return (
+        [_level(row) for row in rows],
+        {row["location"] for row in rows if row["active"]},
+        {row["sku"] for row in rows if row["has_policy"]},
+    )
 
 
 async def make(session: Session, places: Sequence[Place]) -> None:
