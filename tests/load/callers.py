@@ -108,7 +108,7 @@ async def _carry_out(task: Task) -> Calls:
     done = Calls()
     reasons: dict[bytes, str] = {}
     numbers = itertools.count()
-    bodies = _bodies(task)
+    bodies = bodies_of(task)
     async with grpc.aio.insecure_channel(task.address) as channel:
         ask: Any = channel.unary_unary(task.path)
         metadata = (("authorization", task.token),) if task.token else ()
@@ -138,7 +138,8 @@ async def _carry_out(task: Task) -> Calls:
     return done
 
 
-def _bodies(task: Task) -> Iterator[bytes]:
+def bodies_of(task: Task) -> Iterator[bytes]:
+    """What is sent, one body for each call."""
     ready = [base64.b64decode(body) for body in task.bodies]
     mine = f"{os.getpid():x}{time.time_ns():x}".encode()
     for number in itertools.count():

@@ -65,6 +65,7 @@ def wish_from(request: pb.GetAvailabilityRequest) -> Wish:
         codes=frozenset(request.locations),
         can_ship=request.can_ship,
         can_pick_up=request.can_pick_up,
+        can_return=request.can_return,
         near=_point_from(request.near) if request.HasField("near") else None,
         within_km=request.within_km,
     )

@@ -65,7 +65,8 @@ class InventoryServicer:
     async def WatchAvailability(
         self, request: pb.WatchAvailabilityRequest, call: Call
     ) -> AsyncIterator[stock_pb2.Availability]:
-        entries = watching.watch_availability(call.transactions, self._board, request.skus, Wish())
+        wish = Wish(codes=frozenset(request.locations))
+        entries = watching.watch_availability(call.transactions, self._board, request.skus, wish)
         async for entry in entries:
             yield convert.availability_to(entry)
 

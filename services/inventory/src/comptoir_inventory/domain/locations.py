@@ -64,6 +64,7 @@ class Wish:
     codes: frozenset[str] = frozenset()
     can_ship: bool = False
     can_pick_up: bool = False
+    can_return: bool = False
     near: Point | None = None
     within_km: int = 0
 
@@ -74,6 +75,7 @@ class Wish:
             and (not self.codes or location.code in self.codes)
             and (not self.can_ship or location.can_ship)
             and (not self.can_pick_up or location.can_pick_up)
+            and (not self.can_return or location.can_return)
             and self._is_near(location)
         )
 

@@ -32,7 +32,17 @@ UNKNOWN = """
 SELECT code FROM unnest($1::text[]) AS code
 WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.code = code.code) ORDER BY code LIMIT 1
 """
-SKUS_AT = "INSERT INTO stock_change (sku) SELECT sku FROM stock_item WHERE location = $1"
+# A location that closes or opens changes what can be promised: the revisions grow.
+TOUCH_STOCK_AT = """
+WITH locked AS (
+    SELECT sku FROM stock_item WHERE location = $1 ORDER BY sku FOR UPDATE
+),
+touched AS (
+    UPDATE stock_item s SET version = s.version + 1 FROM locked k
+    WHERE s.sku = k.sku AND s.location = $1 RETURNING s.sku
+)
+INSERT INTO stock_change (sku) SELECT sku FROM touched
+"""
 
 
 async def insert(session: Session, location: Location) -> bool:
@@ -68,8 +78,8 @@ async def first_unknown(session: Session, codes: list[str]) -> str | None:
 
 
 async def announce_stock_at(session: Session, code: str) -> None:
-    """Has the availability of every sku held there announced."""
-    await session.execute(SKUS_AT, code)
+    """Has the availability of every sku held there announced, with a higher revision."""
+    await session.execute(TOUCH_STOCK_AT, code)
 
 
 def _values(location: Location) -> tuple[Any, ...]:
