@@ -20,6 +20,9 @@ SETTLING_SECONDS = 2.0
 class Listener(Protocol):
     """Who wants to hear."""
 
+    def knows(self, sku: str, revision: int) -> bool:
+        """Whether this revision of a sku, or a newer one, was heard of before."""
+
     def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
         """Figures of a sku that some replica has published."""
 
@@ -70,6 +73,8 @@ class Feed:
             return
         if isinstance(event, events_pb2.LocationState):
             self._listener.places_changed()
-        else:
-            entry = event.availability
+            return
+        entry = event.availability
+        # Most news are this process's own: it knew first.
+        if not self._listener.knows(event.sku, entry.revision):
             self._listener.heard(event.sku, levels_from(entry), has_terms=entry.HasField("policy"))

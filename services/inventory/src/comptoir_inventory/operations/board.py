@@ -49,6 +49,11 @@ class _Shown:
     learnt_at: datetime | None = None
     answers: dict[Wish, Availability] = field(default_factory=dict)
 
+    @property
+    def revision(self) -> int:
+        """As consumers see it: it counts the changes at every location."""
+        return sum(level.version for level in self.levels.values())
+
     def learn(self, levels: Iterable[Level], now: datetime) -> None:
         for level in levels:
             known = self.levels.get(level.location)
@@ -91,6 +96,11 @@ class Board:
         session.after_commit(self._places_have_changed)
 
     # --- what others have changed --------------------------------------------------------------
+
+    def knows(self, sku: str, revision: int) -> bool:
+        """Whether this revision of a sku, or a newer one, was heard of before."""
+        shown = self._known(sku)
+        return shown is not None and shown.revision >= revision
 
     def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
         """Figures of a sku that some replica has published."""
