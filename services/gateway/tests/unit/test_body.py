@@ -165,7 +165,7 @@ class TestAnswers:
         codec = CODECS.of(stock_pb2.Availability.DESCRIPTOR)
         message = stock_pb2.Availability(sku="A", revision=5)
         assert codec.to_json(message.SerializeToString()) == (
-            b'{"sku":"A","available":0,"levels":[],"revision":"5"}'
+            b'{"sku":"A","available":0,"levels":[],"revision":"5","backorderAvailable":0}'
         )
 
     def test_the_json_is_that_of_the_official_library(self) -> None:

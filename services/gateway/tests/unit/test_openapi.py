@@ -92,7 +92,8 @@ class TestDocument:
 
     def test_what_is_answered_is_always_complete(self, contract: Any) -> None:
         availability = contract["components"]["schemas"]["Availability"]
-        assert availability["required"] == ["sku", "available", "levels", "revision"]
+        always = ["sku", "available", "levels", "revision", "backorderAvailable"]
+        assert availability["required"] == always
 
 
 class TestSite:
