@@ -3,7 +3,8 @@ from typing import Any, cast
 
 import pytest
 
-from comptoir_runtime.database.pool import Connection, Pool
+from comptoir_runtime.database.link import Link
+from comptoir_runtime.database.pool import Pool
 from comptoir_runtime.errors import DatabaseUnavailable, Overloaded
 
 
@@ -26,12 +27,12 @@ class FakeServer:
         self.made: list[FakeConnection] = []
         self.error: Exception | None = None
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> Link:
         await asyncio.sleep(0)
         if self.error is not None:
             raise self.error
         self.made.append(FakeConnection())
-        return cast(Connection, self.made[-1])
+        return cast(Link, self.made[-1])
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Transactions on PostgreSQL: the only package that says commit."""
 
-from comptoir_runtime.database.pool import Connection, Row
+from comptoir_runtime.database.link import Connection, Row
 from comptoir_runtime.database.server import Database, DatabaseSettings
 from comptoir_runtime.database.session import Session
 from comptoir_runtime.database.transactions import Transactions

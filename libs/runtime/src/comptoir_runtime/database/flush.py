@@ -1,7 +1,8 @@
-"""The flush: what a transaction says to the world, written in one statement right before commit."""
+"""The flush: what a transaction says to the world, sent along with its commit."""
 
 from typing import Any
 
+from comptoir_runtime.database.link import Link
 from comptoir_runtime.database.session import Answer, Session
 
 _OUTBOX_ONE = """
@@ -16,45 +17,32 @@ FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::bytea[], $6:
   WITH ORDINALITY AS event (id, kind, subject, type, payload, headers, number)
 ORDER BY number"""
 
-_ANSWER = """
+_ANSWER_ONE = """
 INSERT INTO idempotency (scope, caller, key, request_hash, code, body, created_at)
-VALUES (${0}, ${1}, ${2}, ${3}, ${4}, ${5}, ${6})"""
-
-_ANSWER_ONLY = _ANSWER.format(*range(1, 8))
-_ANSWER_AND = f"WITH answer AS ({_ANSWER.format(*range(7, 14))})"
-_ANSWER_AND_ONE = _ANSWER_AND + _OUTBOX_ONE
-_ANSWER_AND_MANY = _ANSWER_AND + _OUTBOX_MANY
+VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 
 # Of a batch. Sorted, so that two processes with the same keys do not wait for each other in a
-# circle; no rows of the outbox are rows as well.
-_ANSWERS_AND_MANY = f"""
-WITH answers AS (
-    INSERT INTO idempotency (scope, caller, key, request_hash, code, body, created_at)
-    SELECT scope, caller, key, request_hash, code, body, $13
-    FROM unnest($7::text[], $8::text[], $9::text[], $10::bytea[], $11::smallint[], $12::bytea[])
-      AS answer (scope, caller, key, request_hash, code, body)
-    ORDER BY scope, caller, key
-){_OUTBOX_MANY}"""
-_NO_ROWS: tuple[list[Any], ...] = ([], [], [], [], [], [])
+# circle.
+_ANSWER_MANY = """
+INSERT INTO idempotency (scope, caller, key, request_hash, code, body, created_at)
+SELECT scope, caller, key, request_hash, code, body, $7
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::smallint[], $6::bytea[])
+  AS answer (scope, caller, key, request_hash, code, body)
+ORDER BY scope, caller, key"""
 
 
-def statement(session: Session) -> tuple[str, tuple[Any, ...]] | None:
-    """The statement and its arguments; None when the session has nothing to write."""
-    rows, answers = session.rows, session.answers
-    if not rows and not answers:
-        return None
-    if len(answers) > 1:
-        events = zip(*rows, strict=True) if rows else _NO_ROWS
+def hold(session: Session, link: Link) -> None:
+    """The answers come first: when a key is taken, nothing else needs to be tried."""
+    answers, rows = session.answers, session.rows
+    if len(answers) == 1:
+        link.hold(_ANSWER_ONE, (*_columns(answers[0]), session.clock.now()))
+    elif answers:
         columns = zip(*map(_columns, answers), strict=True)
-        return _ANSWERS_AND_MANY, (*events, *columns, session.clock.now())
-    kept: tuple[Any, ...] = ()
-    if answers:
-        kept = (*_columns(answers[0]), session.clock.now())
-    if not rows:
-        return _ANSWER_ONLY, kept
+        link.hold(_ANSWER_MANY, (*columns, session.clock.now()))
     if len(rows) == 1:
-        return (_ANSWER_AND_ONE if kept else _OUTBOX_ONE), rows[0] + kept
-    return (_ANSWER_AND_MANY if kept else _OUTBOX_MANY), (*zip(*rows, strict=True), *kept)
+        link.hold(_OUTBOX_ONE, rows[0])
+    elif rows:
+        link.hold(_OUTBOX_MANY, tuple(zip(*rows, strict=True)))
 
 
 def _columns(answer: Answer) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""A pool of asyncpg connections that costs next to nothing per use.
+"""A pool of connections that costs next to nothing per use.
 
 asyncpg's own pool resets a connection on each release (a round trip) and wraps
 it in a proxy. Here sessions never leave anything behind to reset: transactions
@@ -8,43 +8,27 @@ end before release, and nobody sets session state.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
 from comptoir_runtime.database.failures import RETRY_SOON, is_lost
+from comptoir_runtime.database.link import Link
 from comptoir_runtime.errors import DatabaseUnavailable, Overloaded
-
-
-class Row(asyncpg.Record):
-    """A row, read as `row["sku"]` or `row.sku`."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[Row]
-else:
-    Connection = asyncpg.Connection  # only a generic in the type stubs
 
 
 class Pool:
     """At most `size` connections, the most recently used one first."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Connection]], size: int, acquire_timeout: float
+        self, connect: Callable[[], Awaitable[Link]], size: int, acquire_timeout: float
     ) -> None:
         self._connect = connect
         self._size = size
         self._acquire_timeout = acquire_timeout
-        self._idle: list[Connection] = []
+        self._idle: list[Link] = []
         self._opened = 0
         self._lowest_idle = 0
-        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        self._waiters: deque[asyncio.Future[Link | None]] = deque()
         self._closed = False
 
     @property
@@ -52,7 +36,7 @@ class Pool:
         """Connections that exist now, idle or in use."""
         return self._opened
 
-    async def acquire(self) -> Connection:
+    async def acquire(self) -> Link:
         """A connection outside any transaction; give it back with `release`.
 
         Raises `Overloaded` when none becomes free in time, `DatabaseUnavailable` when a new one
@@ -72,7 +56,7 @@ class Pool:
         handed_over = await self._wait()
         return handed_over if handed_over is not None else await self._open()
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: Link) -> None:
         """Takes back a connection; a broken one makes room for a new one."""
         if connection.is_closed() or self._closed:
             if not connection.is_closed():
@@ -101,7 +85,7 @@ class Pool:
         for connection in idle:
             await connection.close(timeout=1)
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> Link:
         try:
             return await self._connect()
         except BaseException as error:
@@ -114,10 +98,10 @@ class Pool:
                 ) from error
             raise
 
-    async def _wait(self) -> Connection | None:
+    async def _wait(self) -> Link | None:
         """Waits for a connection, or for the room to open one (None)."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Connection | None] = loop.create_future()
+        waiter: asyncio.Future[Link | None] = loop.create_future()
         self._waiters.append(waiter)
         timer = loop.call_later(self._acquire_timeout, _give_up, waiter)
         try:
@@ -129,7 +113,7 @@ class Pool:
         finally:
             timer.cancel()
 
-    def _return_unused(self, handed_over: Connection | None) -> None:
+    def _return_unused(self, handed_over: Link | None) -> None:
         if handed_over is None:
             self._free_slot()
         else:
@@ -144,6 +128,6 @@ class Pool:
         self._opened -= 1
 
 
-def _give_up(waiter: "asyncio.Future[Connection | None]") -> None:
+def _give_up(waiter: "asyncio.Future[Link | None]") -> None:
     if not waiter.done():
         waiter.set_exception(Overloaded("all connections are in use", retry_after=RETRY_SOON))

@@ -11,7 +11,8 @@ import orjson
 
 from comptoir_runtime.clock import Clock, DatabaseClock
 from comptoir_runtime.database.failures import is_outage
-from comptoir_runtime.database.pool import Connection, Pool, Row
+from comptoir_runtime.database.link import Connection, Link, Row
+from comptoir_runtime.database.pool import Pool
 from comptoir_runtime.database.transactions import Announcer, Transactions
 
 _log = logging.getLogger(__name__)
@@ -44,9 +45,9 @@ class Database:
         self._database_clock = DatabaseClock()
         self.clock: Clock = clock if clock is not None else self._database_clock
         timeout = settings.acquire_timeout
-        self._pool = Pool(self.dedicated, settings.pool_size, timeout)
+        self._pool = Pool(self._link, settings.pool_size, timeout)
         # Nobody waits for a consumer, so its turn may take longer.
-        self._background_pool = Pool(self.dedicated, settings.background_pool_size, 10 * timeout)
+        self._background_pool = Pool(self._link, settings.background_pool_size, 10 * timeout)
         self.transactions = Transactions(self._pool, self.clock)
         self.background = Transactions(self._background_pool, self.clock)
         self._maintenance: asyncio.Task[None] | None = None
@@ -76,6 +77,9 @@ class Database:
         except asyncio.CancelledError:
             opening.add_done_callback(_drop)
             raise
+
+    async def _link(self) -> Link:
+        return Link(await self.dedicated())
 
     async def _open(self, application_name: str | None) -> Connection:
         settings = self._settings

@@ -8,7 +8,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from comptoir_runtime.clock import Clock
-from comptoir_runtime.database.pool import Connection, Row
+from comptoir_runtime.database.link import Link, Row
 from comptoir_runtime.event_options import Kind, NotAnEvent, event_type
 from comptoir_runtime.ids import uuid7
 from comptoir_runtime.telemetry import current_traceparent
@@ -37,23 +37,15 @@ class Answer:
 class Session:
     """One transaction, or one read; see `Transactions`.
 
-    SQL takes `$1` parameters. asyncpg keeps prepared statements by their text, so keep SQL in
+    SQL takes `$1` parameters. Prepared statements are kept by their text, so keep SQL in
     module constants. Rows are read as `row["sku"]` or `row.sku`; jsonb is Python objects.
     """
 
-    __slots__ = (
-        "_connection",
-        "_transactional",
-        "answers",
-        "callbacks",
-        "clock",
-        "rows",
-        "signals",
-    )
+    __slots__ = ("_link", "_transactional", "answers", "callbacks", "clock", "rows", "signals")
 
-    def __init__(self, connection: Connection, clock: Clock, *, transactional: bool) -> None:
+    def __init__(self, link: Link, clock: Clock, *, transactional: bool) -> None:
         self.clock = clock
-        self._connection = connection
+        self._link = link
         self._transactional = transactional
         self.rows: list[OutboxRow] = []
         self.signals: list[tuple[str, bytes]] = []
@@ -62,23 +54,34 @@ class Session:
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
         """All rows."""
-        return await self._connection.fetch(sql, *arguments)
+        return (await self._link.run(sql, arguments))[0]
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
         """The first row, or None."""
-        return await self._connection.fetchrow(sql, *arguments)
+        rows, _ = await self._link.run(sql, arguments, 1)
+        return rows[0] if rows else None
 
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
         """The first column of the first row, or None."""
-        return await self._connection.fetchval(sql, *arguments)
+        rows, _ = await self._link.run(sql, arguments, 1)
+        return rows[0][0] if rows else None
 
     async def execute(self, sql: str, *arguments: Any) -> str:
         """Runs a statement; answers its command tag, such as `UPDATE 1`."""
-        return await self._connection.execute(sql, *arguments)
+        return (await self._link.run(sql, arguments))[1].decode()
+
+    def send(self, sql: str, *arguments: Any) -> None:
+        """Runs a statement whose answer nobody needs, together with the next one or the commit.
+
+        The order stays as given, the wait for the server is saved. What it refuses is raised
+        where it is waited for; it must not answer rows.
+        """
+        self._require_transaction("send")
+        self._link.hold(sql, arguments)
 
     async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Runs a statement once for each row, in one round trip."""
-        await self._connection.executemany(sql, rows)
+        await self._link.run_many(sql, rows)
 
     async def select(self, statement: "Executable") -> list[Row]:
         """Rows of a SQLAlchemy statement; composing it costs more than running it."""
@@ -88,7 +91,7 @@ class Session:
         )
 
         sql, arguments = compile_statement(statement)
-        return await self._connection.fetch(sql, *arguments)
+        return (await self._link.run(sql, arguments))[0]
 
     def emit(self, event: Message) -> None:
         """Publishes a fact or a state with this transaction, or not at all if it rolls back."""

@@ -11,7 +11,8 @@ from typing import Protocol, TypeVar
 from comptoir_runtime.clock import Clock
 from comptoir_runtime.database import flush
 from comptoir_runtime.database.failures import COLLISIONS, RETRY_SOON
-from comptoir_runtime.database.pool import Connection, Pool
+from comptoir_runtime.database.link import Link
+from comptoir_runtime.database.pool import Pool
 from comptoir_runtime.database.session import Session
 from comptoir_runtime.errors import ConcurrentChange
 from comptoir_runtime.guard import inside_transaction
@@ -70,33 +71,34 @@ class Transactions:
             await asyncio.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))
         raise AssertionError("unreachable")
 
-    async def acquire(self) -> Connection:
+    async def acquire(self) -> Link:
         return await self._pool.acquire()
 
-    def release(self, connection: Connection) -> None:
-        self._pool.release(connection)
+    def release(self, link: Link) -> None:
+        self._pool.release(link)
 
-    async def abandon(self, connection: Connection, error: BaseException | None) -> None:
+    async def abandon(self, link: Link, error: BaseException | None) -> None:
         """Rolls back and releases; when the task is being cancelled, without keeping it waiting."""
-        if connection.is_closed():
-            self.release(connection)
+        if link.is_closed():
+            self.release(link)
         elif isinstance(error, Exception):
-            await self._recover(connection)
+            await self._recover(link, interrupted=False)
         else:
-            task = asyncio.get_running_loop().create_task(self._recover(connection))
+            recovery = self._recover(link, interrupted=True)
+            task = asyncio.get_running_loop().create_task(recovery)
             self._recoveries.add(task)
             task.add_done_callback(self._recoveries.discard)
 
-    async def _recover(self, connection: Connection) -> None:
+    async def _recover(self, link: Link, *, interrupted: bool) -> None:
         try:
-            await connection.execute("ROLLBACK", timeout=_RECOVERY_TIMEOUT)
-        except Exception:  # noqa: BLE001 - whatever is wrong with it, a new connection is cheaper
-            connection.terminate()
+            await link.roll_back(_RECOVERY_TIMEOUT, interrupted=interrupted)
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, a new link is cheaper
+            link.terminate()
         except BaseException:
-            connection.terminate()
+            link.terminate()
             raise
         finally:
-            self.release(connection)
+            self.release(link)
 
     def announce(self, session: Session) -> None:
         """Tells what the session has committed."""
@@ -115,9 +117,9 @@ class Transactions:
 
 
 class _Transaction:
-    __slots__ = ("_connection", "_mark", "_session", "_transactions")
+    __slots__ = ("_link", "_mark", "_session", "_transactions")
 
-    _connection: Connection
+    _link: Link
     _session: Session
     _mark: AbstractContextManager[None]
 
@@ -126,15 +128,11 @@ class _Transaction:
 
     async def __aenter__(self) -> Session:
         transactions = self._transactions
-        self._connection = connection = await transactions.acquire()
-        try:
-            await connection.execute("BEGIN")
-        except BaseException as error:
-            await transactions.abandon(connection, error)
-            raise
+        self._link = link = await transactions.acquire()
+        link.begin()
         self._mark = inside_transaction()
         self._mark.__enter__()
-        self._session = Session(connection, transactions.clock, transactional=True)
+        self._session = Session(link, transactions.clock, transactional=True)
         return self._session
 
     async def __aexit__(
@@ -144,33 +142,31 @@ class _Transaction:
         traceback: TracebackType | None,
     ) -> None:
         self._mark.__exit__(None, None, None)
-        transactions, connection = self._transactions, self._connection
+        transactions, link = self._transactions, self._link
         if error is not None:
-            await transactions.abandon(connection, error)
+            await transactions.abandon(link, error)
             return
         try:
-            last = flush.statement(self._session)
-            if last is not None:
-                await connection.execute(last[0], *last[1])
-            await connection.execute("COMMIT")
+            flush.hold(self._session, link)
+            await link.commit()
         except BaseException as failure:
-            await transactions.abandon(connection, failure)
+            await transactions.abandon(link, failure)
             raise
-        transactions.release(connection)
+        transactions.release(link)
         transactions.announce(self._session)
 
 
 class _Reading:
-    __slots__ = ("_connection", "_transactions")
+    __slots__ = ("_link", "_transactions")
 
-    _connection: Connection
+    _link: Link
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     async def __aenter__(self) -> Session:
-        self._connection = await self._transactions.acquire()
-        return Session(self._connection, self._transactions.clock, transactional=False)
+        self._link = await self._transactions.acquire()
+        return Session(self._link, self._transactions.clock, transactional=False)
 
     async def __aexit__(
         self,
@@ -179,6 +175,6 @@ class _Reading:
         traceback: TracebackType | None,
     ) -> None:
         if error is None or isinstance(error, Exception):
-            self._transactions.release(self._connection)
+            self._transactions.release(self._link)
         else:
-            await self._transactions.abandon(self._connection, error)
+            await self._transactions.abandon(self._link, error)
