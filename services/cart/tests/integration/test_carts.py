@@ -100,6 +100,13 @@ class TestAddLine:
         found = await shop.get(cart.id)
         assert ([each.quantity for each in found.lines], found.etag) == ([20], "21")
 
+    async def test_lines_that_were_waited_for_have_their_price(self, shop: Shop) -> None:
+        cart = await shop.cart()
+        answers = await asyncio.gather(*(shop.add(cart.id, sku) for sku in (LAMP, JACKET, COFFEE)))
+        whole = max(answers, key=lambda each: int(each.etag))
+        assert [line.notice for line in whole.lines] == [0, 0, 0]
+        assert whole == await shop.get(cart.id)
+
     async def test_what_the_channel_does_not_sell_is_not_found(self, shop: Shop) -> None:
         await shop.harness.deliver(product_state("STORE-ONLY", channels=["store"]))
         await shop.manage("SetPrices", prices("base", {"STORE-ONLY": "5.00"}))

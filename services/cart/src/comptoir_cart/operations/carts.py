@@ -16,7 +16,7 @@ from comptoir_cart.domain.shipping import OfferedMethod, offered, with_offered_m
 from comptoir_cart.operations.access import owner_of_new, require_access
 from comptoir_cart.operations.countries import require_served
 from comptoir_cart.store import carts as store
-from comptoir_cart.store.market import market_for
+from comptoir_cart.store.market import lock_cart_with_market, market_for
 from comptoir_runtime import etag, ids
 from comptoir_runtime.auth import Kind, Principal
 from comptoir_runtime.bus import Bus
@@ -56,7 +56,7 @@ async def create_cart(
     )
     exponent(cart.currency)
     require_served(rules, cart.country)
-    await store.insert_cart(session, cart)
+    store.insert_cart(session, cart)
     session.emit(events.cart_created(cart))
     return price_cart(cart, Market(now, {}, {}, {}, ()), rules)
 
@@ -124,12 +124,12 @@ async def add_line(
     channel: str,
 ) -> PricedCart:
     """Adds units of a product the channel sells. Raises `ProductNotSold`, `CartFull`."""
-    cart = await _open_cart(session, principal, cart_id, version)
+    cart, market = await lock_cart_with_market(session, cart_id, sku=sku, channel=channel or None)
+    cart = _changed(session, principal, cart, version)
     cart = domain.with_units(cart, Line(ids.new_id("lin"), sku, quantity, note), channel)
-    market = await market_for(session, cart)
     priced = price_cart(cart, market, rules)
     require_sold(priced, sku)
-    return await _saved(session, priced)
+    return _saved(session, priced)
 
 
 async def set_quantity(
@@ -143,9 +143,10 @@ async def set_quantity(
     quantity: int,
 ) -> PricedCart:
     """Sets the units of a line; raises `LineNotFound`."""
-    cart = await _open_cart(session, principal, cart_id, version)
+    cart, market = await lock_cart_with_market(session, cart_id)
+    cart = _changed(session, principal, cart, version)
     cart = domain.with_quantity(cart, line, quantity)
-    return await _saved(session, await _priced(session, rules, cart))
+    return _saved(session, price_cart(cart, market, rules))
 
 
 async def remove_line(
@@ -158,9 +159,10 @@ async def remove_line(
     line: str,
 ) -> PricedCart:
     """Removes a line; raises `LineNotFound`."""
-    cart = await _open_cart(session, principal, cart_id, version)
+    cart, market = await lock_cart_with_market(session, cart_id)
+    cart = _changed(session, principal, cart, version)
     cart = domain.without_line(cart, line)
-    return await _saved(session, await _priced(session, rules, cart))
+    return _saved(session, price_cart(cart, market, rules))
 
 
 async def apply_coupon(
@@ -173,12 +175,13 @@ async def apply_coupon(
     code: str,
 ) -> PricedCart:
     """Puts a coupon on the cart; raises `CouponNotValid` when nothing can make it count."""
-    cart = await _open_cart(session, principal, cart_id, version)
     code = normal_code(code)
+    cart, market = await lock_cart_with_market(session, cart_id, coupons=(code,))
+    cart = _changed(session, principal, cart, version)
     cart = domain.with_coupon(cart, code)
-    priced = await _priced(session, rules, cart)
+    priced = price_cart(cart, market, rules)
     require_usable(priced.coupons, code)
-    return await _saved(session, priced)
+    return _saved(session, priced)
 
 
 async def remove_coupon(
@@ -191,9 +194,10 @@ async def remove_coupon(
     code: str,
 ) -> PricedCart:
     """Takes a coupon off the cart; raises `CouponNotFound`."""
-    cart = await _open_cart(session, principal, cart_id, version)
+    cart, market = await lock_cart_with_market(session, cart_id)
+    cart = _changed(session, principal, cart, version)
     cart = domain.without_coupon(cart, normal_code(code))
-    return await _saved(session, await _priced(session, rules, cart))
+    return _saved(session, price_cart(cart, market, rules))
 
 
 async def set_delivery(
@@ -208,12 +212,12 @@ async def set_delivery(
 
     Raises `CountryNotServed`, `ShippingMethodNotOffered`.
     """
-    cart = await _open_cart(session, principal, cart_id, version)
+    cart, market = await lock_cart_with_market(session, cart_id, every_shipping_rule=True)
+    cart = _changed(session, principal, cart, version)
     cart = domain.with_delivery(cart, delivery)
     require_served(rules, cart.country)
-    market = await market_for(session, cart, every_shipping_rule=True)
     cart = with_offered_method(cart, market.shipping_rules)
-    return await _saved(session, price_cart(cart, market, rules))
+    return _saved(session, price_cart(cart, market, rules))
 
 
 async def list_shipping_methods(
@@ -247,20 +251,17 @@ async def merge_carts(
     if target is None:
         cart = replace(domain.changed(source, now), owner=principal.subject)
         session.emit(events.cart_claimed(cart, visitor, "", now))
-        return await _saved(session, await _priced(session, rules, cart))
+        return _saved(session, await _priced(session, rules, cart))
     cart = domain.merged(domain.changed(target, now), source)
     gone = replace(domain.moved(source, State.MERGED, now), merged_into=cart.id)
-    await store.save_cart(session, gone)
+    store.save_cart(session, gone)
     session.signal(events.cart_changed(gone))
     session.emit(events.cart_claimed(cart, visitor, gone.id, now))
-    return await _saved(session, await _priced(session, rules, cart))
+    return _saved(session, await _priced(session, rules, cart))
 
 
-async def _open_cart(
-    session: Session, principal: Principal | None, cart_id: str, version: str
-) -> Cart:
-    """Locks an open cart of the caller and answers its next version."""
-    cart = await store.lock_cart(session, cart_id)
+def _changed(session: Session, principal: Principal | None, cart: Cart, version: str) -> Cart:
+    """The next version of an open cart, for a caller who may change it."""
     require_access(principal, cart.owner)
     etag.check(version, cart.version)
     return domain.changed(cart, session.clock.now())
@@ -270,7 +271,7 @@ async def _priced(session: Session, rules: Rules, cart: Cart) -> PricedCart:
     return price_cart(cart, await market_for(session, cart), rules)
 
 
-async def _saved(session: Session, priced: PricedCart) -> PricedCart:
-    await store.save_cart(session, priced.cart)
+def _saved(session: Session, priced: PricedCart) -> PricedCart:
+    store.save_cart(session, priced.cart)
     session.signal(events.cart_changed(priced.cart))
     return priced

@@ -18,7 +18,7 @@ from comptoir_cart.errors import CheckoutClosed, NotTheBuyer
 from comptoir_cart.operations.countries import require_served
 from comptoir_cart.store import carts as store
 from comptoir_cart.store import checkouts, coupons
-from comptoir_cart.store.market import market_for
+from comptoir_cart.store.market import lock_cart_with_market, market_for
 from comptoir_runtime import etag, ids
 from comptoir_runtime.database import Session
 from comptoir_runtime.money import exponent
@@ -39,7 +39,7 @@ async def lock_for_checkout(
     `shown` is the fingerprint the buyer agreed to; an empty `buyer` is a seller's word for the
     owner. Raises what the proto names, and `NotTheBuyer`, `CartNotOpen`, `CheckoutClosed`.
     """
-    cart = await store.lock_cart(session, cart_id)
+    cart, market = await lock_cart_with_market(session, cart_id)
     if buyer and buyer != cart.owner:
         raise NotTheBuyer("the cart belongs to somebody else")
     known = await checkouts.find_checkout(session, checkout_id)
@@ -48,12 +48,12 @@ async def lock_for_checkout(
     etag.check(version, cart.version)
     now = session.clock.now()
     held = replace(domain.moved(cart, State.CHECKING_OUT, now), checkout=checkout_id)
-    priced = price_cart(held, await market_for(session, held), rules)
+    priced = price_cart(held, market, rules)
     require_orderable(priced, shown)
     await _reserve_coupons(session, priced, checkout_id)
     quote = Quote(priced, now)
-    await checkouts.insert_checkout(session, checkout_id, held.id, CheckoutState.HELD, quote, now)
-    await _save(session, held)
+    checkouts.insert_checkout(session, checkout_id, held.id, CheckoutState.HELD, quote, now)
+    _save(session, held)
     return quote
 
 
@@ -66,14 +66,12 @@ async def unlock(session: Session, rules: Rules, cart_id: str, checkout_id: str)
     known = await checkouts.find_checkout(session, checkout_id)
     if known is None:
         now = session.clock.now()
-        await checkouts.insert_checkout(
-            session, checkout_id, cart_id, CheckoutState.RELEASED, None, now
-        )
+        checkouts.insert_checkout(session, checkout_id, cart_id, CheckoutState.RELEASED, None, now)
     elif known.state is CheckoutState.HELD and known.cart_id == cart.id:
         await coupons.release_uses(session, checkout_id)
-        await checkouts.move_checkout(session, known, CheckoutState.RELEASED)
+        checkouts.move_checkout(session, known, CheckoutState.RELEASED)
         cart = replace(domain.moved(cart, State.OPEN, session.clock.now()), checkout=None)
-        await _save(session, cart)
+        _save(session, cart)
     return await _as_it_stands(session, rules, cart)
 
 
@@ -94,10 +92,11 @@ async def complete_cart(
         return replace(known.quote.priced, cart=cart)
     require_move(known, CheckoutState.COMPLETED)
     cart = replace(domain.moved(cart, State.ORDERED, session.clock.now()), order_id=order_id)
-    await coupons.redeem_uses(session, checkout_id)
-    await checkouts.move_checkout(session, known, CheckoutState.COMPLETED)
+    if known.quote.priced.coupons:
+        coupons.redeem_uses(session, checkout_id)
+    checkouts.move_checkout(session, known, CheckoutState.COMPLETED)
     session.emit(events.cart_ordered(cart, order_id, known.quote))
-    await _save(session, cart)
+    _save(session, cart)
     return replace(known.quote.priced, cart=cart)
 
 
@@ -161,6 +160,6 @@ async def _as_it_stands(session: Session, rules: Rules, cart: Cart) -> PricedCar
     return price_cart(cart, await market_for(session, cart), rules)
 
 
-async def _save(session: Session, cart: Cart) -> None:
-    await store.save_cart(session, cart)
+def _save(session: Session, cart: Cart) -> None:
+    store.save_cart(session, cart)
     session.signal(events.cart_changed(cart))

@@ -33,11 +33,12 @@ ORDER BY c.id FOR UPDATE"""
 _FIND = f"""
 SELECT {COLUMNS}, k.quote FROM cart c LEFT JOIN checkout k ON k.id = c.checkout WHERE c.id = $1"""
 
-# The version is a fence: whoever saves has locked what they read.
+# The version is a fence: one that does not follow becomes NULL, which the column refuses.
 _SAVE = """
-UPDATE cart SET version = $2, state = $3, channel = $4, country = $5, owner = $6, lines = $7,
-  coupons = $8, delivery = $9, checkout = $10, order_id = $11, merged_into = $12, updated_at = $13
-WHERE id = $1 AND version = $2 - 1"""
+UPDATE cart SET version = CASE WHEN version = $2 - 1 THEN $2::int END, state = $3, channel = $4,
+  country = $5, owner = $6, lines = $7, coupons = $8, delivery = $9, checkout = $10,
+  order_id = $11, merged_into = $12, updated_at = $13
+WHERE id = $1"""
 
 _LIST = f"""
 SELECT {COLUMNS}, k.quote FROM cart c LEFT JOIN checkout k ON k.id = c.checkout
@@ -49,9 +50,9 @@ Stored = tuple[Cart, Quote | None]
 """A cart, and the quote of the checkout that holds it or made it an order."""
 
 
-async def insert_cart(session: Session, cart: Cart) -> None:
+def insert_cart(session: Session, cart: Cart) -> None:
     """Stores a new cart."""
-    await session.execute(
+    session.send(
         _INSERT,
         cart.id,
         cart.version,
@@ -103,9 +104,9 @@ async def find_cart(session: Session, cart_id: str) -> Stored:
     return cart_from(row), _quote_of(row)
 
 
-async def save_cart(session: Session, cart: Cart) -> None:
+def save_cart(session: Session, cart: Cart) -> None:
     """Stores the next version of a cart that this transaction has locked."""
-    done = await session.execute(
+    session.send(
         _SAVE,
         cart.id,
         cart.version,
@@ -121,8 +122,6 @@ async def save_cart(session: Session, cart: Cart) -> None:
         cart.merged_into,
         cart.updated_at,
     )
-    if done != "UPDATE 1":
-        raise RuntimeError(f"{cart.id} was saved without being locked")
 
 
 async def list_carts(

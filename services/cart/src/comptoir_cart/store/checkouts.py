@@ -13,7 +13,8 @@ _FIND = "SELECT id, cart_id, state, quote FROM checkout WHERE id = $1"
 _INSERT = """
 INSERT INTO checkout (id, cart_id, state, quote, created_at) VALUES ($1, $2, $3, $4, $5)"""
 
-_MOVE = "UPDATE checkout SET state = $3 WHERE id = $1 AND state = $2"
+# A move from another state makes NULL of it, which the column refuses.
+_MOVE = "UPDATE checkout SET state = CASE WHEN state = $2 THEN $3::smallint END WHERE id = $1"
 
 
 async def find_checkout(session: Session, checkout_id: str) -> Checkout | None:
@@ -24,7 +25,7 @@ async def find_checkout(session: Session, checkout_id: str) -> Checkout | None:
     return Checkout(row["id"], row["cart_id"], CheckoutState(row["state"]), quote)
 
 
-async def insert_checkout(
+def insert_checkout(
     session: Session,
     checkout_id: str,
     cart_id: str,
@@ -33,11 +34,9 @@ async def insert_checkout(
     now: datetime,
 ) -> None:
     """Stores a new checkout; with no quote when it is over before it began."""
-    await session.execute(_INSERT, checkout_id, cart_id, state, quote, now)
+    session.send(_INSERT, checkout_id, cart_id, state, quote, now)
 
 
-async def move_checkout(session: Session, checkout: Checkout, state: CheckoutState) -> None:
+def move_checkout(session: Session, checkout: Checkout, state: CheckoutState) -> None:
     """Moves a checkout whose cart this transaction has locked."""
-    done = await session.execute(_MOVE, checkout.id, checkout.state, state)
-    if done != "UPDATE 1":
-        raise RuntimeError(f"{checkout.id} was moved without its cart being locked")
+    session.send(_MOVE, checkout.id, checkout.state, state)

@@ -93,12 +93,12 @@ async def reserve_use(session: Session, code: str, customer: str, checkout: str)
 async def release_uses(session: Session, checkout: str) -> None:
     """Gives back what the checkout has reserved, once."""
     for row in await session.fetch(_RESERVED, checkout):
-        await session.execute(_RELEASE, checkout, row["code"])
+        session.send(_RELEASE, checkout, row["code"])
 
 
-async def redeem_uses(session: Session, checkout: str) -> None:
+def redeem_uses(session: Session, checkout: str) -> None:
     """Makes what the checkout has reserved final."""
-    await session.execute(_REDEEM, checkout)
+    session.send(_REDEEM, checkout)
 
 
 def coupon_from(row: Row | Mapping[str, Any]) -> Coupon:
