@@ -53,44 +53,44 @@ async def cart_created(session: Session, event: cart_pb2.CartCreated) -> None:
         channel=event.channel,
         reference=event.cart_id,
     )
-    await timeline.remember(session, touch)
+    timeline.remember(session, touch)
 
 
 async def cart_claimed(session: Session, event: cart_pb2.CartClaimed) -> None:
     """A visitor turned out to be a customer."""
-    await timeline.claim(session, event.former_owner, event.owner)
+    timeline.claim(session, event.former_owner, event.owner)
 
 
 async def order_placed(session: Session, event: orders_pb2.OrderPlaced) -> None:
     """An order stands; one without a cart was sold at a till."""
     kind = TouchKind.ORDER_PLACED if event.order.cart else TouchKind.STORE_SALE
-    await timeline.remember(session, _order_touch(kind, event.order, event.order.place_time))
+    timeline.remember(session, _order_touch(kind, event.order, event.order.place_time))
 
 
 async def order_cancelled(session: Session, event: orders_pb2.OrderCancelled) -> None:
     """An order was called off."""
     touch = _order_touch(TouchKind.ORDER_CANCELLED, event.order, event.order.update_time)
-    await timeline.remember(session, touch)
+    timeline.remember(session, touch)
 
 
 async def fulfilment_shipped(session: Session, event: orders_pb2.FulfilmentShipped) -> None:
     """Goods are with the carrier."""
-    await timeline.remember(session, _goods_touch(TouchKind.SHIPPED, event))
+    timeline.remember(session, _goods_touch(TouchKind.SHIPPED, event))
 
 
 async def fulfilment_handed_over(session: Session, event: orders_pb2.FulfilmentHandedOver) -> None:
     """Goods are in the customer's hands."""
-    await timeline.remember(session, _goods_touch(TouchKind.HANDED_OVER, event))
+    timeline.remember(session, _goods_touch(TouchKind.HANDED_OVER, event))
 
 
 async def payment_captured(session: Session, event: payments_pb2.PaymentCaptured) -> None:
     """Money was taken."""
-    await timeline.remember(session, _money_touch(TouchKind.PAID, event))
+    timeline.remember(session, _money_touch(TouchKind.PAID, event))
 
 
 async def payment_refunded(session: Session, event: payments_pb2.PaymentRefunded) -> None:
     """Money was given back."""
-    await timeline.remember(session, _money_touch(TouchKind.REFUNDED, event))
+    timeline.remember(session, _money_touch(TouchKind.REFUNDED, event))
 
 
 def _order_touch(kind: TouchKind, order: order_pb2.Order, moment: Timestamp) -> Touch:

@@ -69,7 +69,7 @@ async def register(
     if not await store.insert_customer(session, customer, await passwords.hash(password)):
         raise errors.EmailTaken
     touch = Touch(new_id("tch"), customer.id, TouchKind.REGISTERED, now, reference=customer.id)
-    await timeline.add(session, touch)
+    timeline.add(session, touch)
     session.emit(events.customer_registered(customer))
     session.emit(events.customer_state(customer))
     return customer

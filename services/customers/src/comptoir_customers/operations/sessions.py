@@ -124,7 +124,7 @@ class Sessions:
             await store.insert_session(session, record)
             await store.insert_token(session, stored)
             if kind is Kind.CUSTOMER:
-                await _tell_timeline(session, record)
+                _tell_timeline(session, record)
         return await self._given(record, account, token, stored)
 
     async def _rotate(
@@ -178,9 +178,9 @@ async def _account_of(session: Database, record: SessionRecord) -> Account | Non
     return await people.customer_account_of(session, record.subject)
 
 
-async def _tell_timeline(session: Database, record: SessionRecord) -> None:
+def _tell_timeline(session: Database, record: SessionRecord) -> None:
     if record.visitor is not None:
-        await timeline.claim(session, record.visitor, record.subject)
+        timeline.claim(session, record.visitor, record.subject)
     touch = Touch(
         new_id("tch"),
         record.subject,
@@ -188,7 +188,7 @@ async def _tell_timeline(session: Database, record: SessionRecord) -> None:
         record.created_at,
         reference=record.id,
     )
-    await timeline.add(session, touch)
+    timeline.add(session, touch)
 
 
 def _stored(token: str, record: SessionRecord, expires_at: datetime) -> RefreshToken:

@@ -11,15 +11,15 @@ from comptoir_runtime.database import Session
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-async def remember(session: Session, touch: Touch) -> None:
+def remember(session: Session, touch: Touch) -> None:
     """Adds a touch; one without a subject, such as a sale to somebody unknown, is nobody's."""
     if touch.subject:
-        await store.add(session, touch)
+        store.add(session, touch)
 
 
-async def claim(session: Session, visitor: str, customer: str) -> None:
+def claim(session: Session, visitor: str, customer: str) -> None:
     """Gives what a visitor did to the customer they turned out to be."""
-    await store.claim(session, visitor, customer)
+    store.claim(session, visitor, customer)
 
 
 async def get_timeline(

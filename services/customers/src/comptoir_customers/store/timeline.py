@@ -26,9 +26,9 @@ ORDER BY happened_at DESC, id DESC LIMIT $4
 """
 
 
-async def add(session: Session, touch: Touch) -> None:
+def add(session: Session, touch: Touch) -> None:
     """Stores a touch with whoever its subject has turned out to be."""
-    await session.execute(
+    session.send(
         INSERT,
         touch.id,
         touch.subject,
@@ -43,10 +43,10 @@ async def add(session: Session, touch: Touch) -> None:
     )
 
 
-async def claim(session: Session, visitor: str, customer: str) -> None:
+def claim(session: Session, visitor: str, customer: str) -> None:
     """Gives what a visitor did, and will be told to have done, to a customer."""
-    await session.execute(KNOW_VISITOR, visitor, customer)
-    await session.execute(CLAIM, visitor, customer)
+    session.send(KNOW_VISITOR, visitor, customer)
+    session.send(CLAIM, visitor, customer)
 
 
 async def page(
