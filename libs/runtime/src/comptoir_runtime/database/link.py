@@ -13,6 +13,7 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from comptoir_runtime.database.encoding import Encoder, encoder, message
+from comptoir_runtime.database.wire import Wire
 
 BEGIN = "BEGIN"
 COMMIT = "COMMIT"
@@ -73,15 +74,15 @@ class _Prepared:
 class Link:
     """A connection of a pool, the statements it has prepared and those it holds back."""
 
-    __slots__ = ("_begun", "_connection", "_held", "_prepared", "_run", "_write")
+    __slots__ = ("_begun", "_connection", "_held", "_prepared", "_run", "_wire")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         # What asyncpg's methods come down to, without the frames in between and, as it has no
         # pipeline, the way for what goes ahead.
         inner: Any = connection
-        self._run = inner._protocol.bind_execute  # noqa: SLF001
-        self._write = inner._transport.write  # noqa: SLF001
+        self._run = inner._protocol.bind_execute  # noqa: SLF001 - its methods, without their frames
+        self._wire: Wire = inner._transport  # noqa: SLF001 - made by Database, on a ConnectingLoop
         self._begun = False
         self._held: list[tuple[str, Arguments]] = []
         self._prepared: dict[str, _Prepared] = {}
@@ -158,9 +159,9 @@ class Link:
             each.message(arguments) for each, (_, arguments) in zip(prepared, held, strict=True)
         ]
         self._begun = self._begun or held[0][0] is BEGIN
-        # asyncpg's own message follows before the loop runs again: uvloop sends both as one. To
-        # asyncpg their answers look like one: it takes the rows for its own, and the last tag.
-        self._write(b"".join(messages))
+        # asyncpg's own message follows. To it the answers look like one: it takes the rows for its
+        # own, and the last tag.
+        self._wire.put_ahead(b"".join(messages))
 
     async def _prepare(self, sql: str) -> _Prepared:
         if len(self._prepared) >= MAX_PREPARED:

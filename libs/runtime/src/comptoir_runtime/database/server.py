@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
+from typing import cast
 
 import asyncpg
 import orjson
@@ -14,6 +15,7 @@ from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.database.link import Connection, Link, Row
 from comptoir_runtime.database.pool import Pool
 from comptoir_runtime.database.transactions import Announcer, Transactions
+from comptoir_runtime.database.wire import ConnectingLoop
 
 _log = logging.getLogger(__name__)
 _JSONB_VERSION = b"\x01"
@@ -85,6 +87,7 @@ class Database:
         settings = self._settings
         connection: Connection = await asyncpg.connect(
             settings.url,
+            loop=cast("asyncio.AbstractEventLoop", ConnectingLoop()),
             timeout=settings.connect_timeout,
             record_class=Row,
             statement_cache_size=500,

@@ -138,6 +138,44 @@ class TestSend:
             assert await things(one) == []
 
 
+class _Counting:
+    """A transport that counts what is written."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.writes = 0
+
+    def write(self, data: bytes) -> None:
+        self.writes += 1
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class TestWire:
+    @pytest.mark.parametrize("mode", ["prefer", "disable"])
+    async def test_what_travels_together_is_one_message(self, runtime_url: str, mode: str) -> None:
+        url = f"{runtime_url}?sslmode={mode}"
+        database = await Database.connect(DatabaseSettings(url=url, pool_size=1))
+
+        async def change(thing: str) -> None:
+            async with database.transactions() as session:
+                assert await session.fetchval(REPLIES, thing) is None
+                session.send(RECORD, thing)
+                session.send(COUNT_UP, thing, 2)
+
+        await change("prepares the statements")
+        link = await database.transactions.acquire()
+        link._wire.transport = counting = _Counting(link._wire.transport)
+        database.transactions.release(link)
+        await change("a")
+
+        assert counting.writes == 2
+        assert (await things(database))[0] == ("a", 12)
+        await database.close()
+
+
 class TestEncoding:
     @pytest.mark.parametrize(
         ("kind", "value"),
