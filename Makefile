@@ -6,6 +6,7 @@
 #   make test          everything that must pass, in this order:
 #                      lint, types, protos, unit, integration, journeys (each a target, too)
 #   make unit ARGS="services/cart -k coupon"
+#   make faults        breaks everything once; SIZE=full for a night's worth of kills
 #   make bench         all figures; NAME=checkout for one
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test $(TESTS) up demo audit bench lock clean
+.PHONY: help bootstrap test $(TESTS) faults up demo audit bench lock clean
 
 help:
 	@sed -n 's/^#  \{0,1\}//p' Makefile
@@ -37,6 +38,9 @@ test: bootstrap
 
 $(TESTS) up demo audit: bootstrap
 	@$(TOX) run -q -e $@ -- $(ARGS)
+
+faults: bootstrap
+	@FAULTS_SIZE=$(SIZE) $(TOX) run -q -e faults -- $(ARGS)
 
 bench: bootstrap
 	@$(TOX) run -q -e bench -- $(NAME) $(ARGS)

@@ -27,6 +27,7 @@ KINDS = {
         "services/*/tests/unit",
         "tests/architecture",
         "tests/load/tests/unit",
+        "tests/faults/tests/unit",
     ),
     "integration": (
         "libs/*/tests/integration",
@@ -34,10 +35,13 @@ KINDS = {
         "services/*/tests/integration",
     ),
     "journeys": ("tests/journeys",),
+    "faults": ("tests/faults",),
 }
 AT_ONCE = 2
 NO_TESTS_COLLECTED = 5
 RUN_SECONDS = 600
+# `make faults SIZE=full` takes a night.
+LONG_RUN_SECONDS = 12 * 3600
 LAST_WORDS_SECONDS = 5
 
 
@@ -130,7 +134,8 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
     assert process.stdout is not None
     prefix = f"{run.name:<{width}} | "
     relay = asyncio.create_task(relay_lines(process.stdout, prefix))
-    run.returncode = await end_of(process, prefix)
+    full = os.environ.get("FAULTS_SIZE") == "full"
+    run.returncode = await end_of(process, prefix, LONG_RUN_SECONDS if full else RUN_SECONDS)
     # A server a test left behind may keep the pipe open: do not wait for it.
     await asyncio.wait([relay], timeout=LAST_WORDS_SECONDS)
     relay.cancel()
@@ -146,15 +151,15 @@ async def relay_lines(lines: asyncio.StreamReader, prefix: str) -> None:
         print(f"{prefix}{line.decode(errors='replace').rstrip()}", flush=True)
 
 
-async def end_of(process: asyncio.subprocess.Process, prefix: str) -> int:
-    """The return code; a process that takes too long is told to say where it is, and to end.
+async def end_of(process: asyncio.subprocess.Process, prefix: str, seconds: int) -> int:
+    """The return code; a process that takes longer is told to say where it is, and to end.
 
     pytest-timeout limits each test, but not a fixture that waits for ever after one.
     """
     try:
-        return await asyncio.wait_for(process.wait(), RUN_SECONDS)
+        return await asyncio.wait_for(process.wait(), seconds)
     except TimeoutError:
-        print(f"{prefix}no end after {RUN_SECONDS} s, aborted", flush=True)
+        print(f"{prefix}no end after {seconds} s, aborted", flush=True)
         process.send_signal(signal.SIGABRT)
         return await process.wait()
 

@@ -15,6 +15,7 @@ TASKS = (
     "unit",
     "integration",
     "journeys",
+    "faults",
     "bench",
     "up",
     "demo",

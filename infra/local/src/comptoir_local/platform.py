@@ -60,6 +60,8 @@ class Options:
     verbose: bool = False
     durable: bool = True
     """False: the embedded servers wait for no disk, and a power cut loses everything. For tests."""
+    launcher: tuple[str, ...] = ("-m",)
+    """What Python gets before the name of a service; a test may put its own program between."""
 
 
 class Platform:
@@ -255,7 +257,7 @@ class Platform:
         migration.log.close()
 
     async def _run(self, service: Service, environment: dict[str, str]) -> None:
-        child = self._child(service.name, ["-m", service.package], environment)
+        child = self._child(service.name, [*self._options.launcher, service.package], environment)
         await child.start(self._on_end)
         ready = asyncio.create_task(
             until_ready(self.surroundings.addresses[service.name], service.ready_path)

@@ -1,0 +1,106 @@
+"""F1 to F3: processes are killed at every step of placing an order, and all at once."""
+
+import asyncio
+import random
+
+from tests.faults.buyers import COUPON
+from tests.faults.scene import FAULT, FULL, Scene
+
+pytestmark = FAULT
+
+# In the order of the six positions: before a call, after it and before what follows is committed,
+# after the commit and before events are published, published and not marked, taken in and not
+# acknowledged, acknowledged.
+POINTS = {
+    "orders": [
+        *("call.before.LockForCheckout", "call.after.LockForCheckout"),
+        *("call.before.GetAvailability", "call.after.GetAvailability"),
+        *("call.before.Reserve", "call.after.Reserve"),
+        *("call.before.AuthorisePayment", "call.after.AuthorisePayment"),
+        *("commit.before.PlaceOrder", "commit.after.PlaceOrder"),
+        *("publish.before", "publish.after"),
+        *("commit.before.PaymentAuthorised", "commit.after.PaymentAuthorised"),
+        "pull.before.PaymentAuthorised",
+    ],
+    "cart": [
+        *("handle.before.LockForCheckout", "commit.before.LockForCheckout"),
+        *("commit.after.LockForCheckout", "handle.after.LockForCheckout"),
+        *("commit.before.OrderPlaced", "commit.after.OrderPlaced", "pull.before.OrderPlaced"),
+    ],
+    "inventory": [
+        *("handle.before.GetAvailability", "handle.before.Reserve"),
+        *("commit.before.Reserve", "commit.after.Reserve", "handle.after.Reserve"),
+        *("publish.before", "publish.after"),
+        *("commit.before.OrderPlaced", "commit.after.OrderPlaced", "pull.before.OrderPlaced"),
+    ],
+    "payments": [
+        *("handle.before.AuthorisePayment", "handle.after.AuthorisePayment"),
+        # Written down and not asked of the provider; asked, and the answer not written down.
+        *("commit.after.AuthorisePayment", "commit.before.AuthorisePayment:crash:2"),
+        *("publish.before", "publish.after"),
+    ],
+    "customers": [
+        *("commit.before.OrderPlaced", "commit.after.OrderPlaced", "pull.before.OrderPlaced"),
+    ],
+}
+
+
+class TestCrashes:
+    async def test_f1_a_service_killed_at_any_point_of_placement_loses_nothing(
+        self, scene: Scene
+    ) -> None:
+        world, buying = scene.world, {}
+        for name, points in POINTS.items():
+            for point in points:
+                buyer = scene.buyer()
+                cart = await buyer.fill(scene.skus[0], scene.skus[1], coupon=COUPON)
+                world.arm(name, point if ":" in point else f"{point}:crash")
+                buying[name, point] = asyncio.create_task(buyer.place(cart))
+                await world.until_crashed(name)
+                assert world.fired(name) == [point.partition(":")[0]]
+                await world.start(name)
+        told = {where: await purchase for where, purchase in buying.items()}
+
+        left = {where: each for where, each in told.items() if each["state"] != "STATE_PLACED"}
+        assert left == {}, "each buyer gets the order, whatever was killed"
+        assert (await scene.verdict()).findings == []
+
+    async def test_f2_orders_killed_with_many_placements_under_way_finishes_or_undoes_each(
+        self, scene: Scene
+    ) -> None:
+        rounds = 40 if FULL else 2
+        going = True
+        crowd = scene.crowd(24)
+        shopping = asyncio.create_task(crowd.shop(lambda: going))
+        for _ in range(rounds):
+            await asyncio.sleep(random.uniform(1, 2.5))
+            await scene.world.kill("orders")
+            await scene.world.start("orders")
+        going = False
+        await shopping
+
+        verdict = await scene.verdict()
+        assert verdict.findings == []
+        assert verdict.acknowledged >= 24
+
+    async def test_f3_services_killed_at_random_and_all_at_once_lose_nothing(
+        self, scene: Scene
+    ) -> None:
+        kills, orders = (500, 20_000) if FULL else (6, 40)
+        names = ["orders", "inventory", "payments", "cart", "gateway", "customers", "pim"]
+        crowd = scene.crowd(16 if FULL else 8)
+        done = 0
+        shopping = asyncio.create_task(crowd.shop(lambda: done < kills or crowd.placed < orders))
+        while done < kills:
+            await asyncio.sleep(random.uniform(0.2, 1.5))
+            victims = random.sample(names, random.choice((1, 1, 1, 2)))
+            await scene.world.kill(*victims)
+            done += len(victims)
+            await scene.world.start(*victims)
+        await scene.world.kill(*names, "psp_sandbox")
+        await scene.world.start("psp_sandbox", *names)
+        await shopping
+
+        verdict = await scene.verdict()
+        assert verdict.findings == []
+        assert verdict.acknowledged >= orders

@@ -1,0 +1,110 @@
+"""F15 to F20: PostgreSQL crashes, collides, is full or is locked, and nobody's order suffers."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from tests.faults.scene import FAULT, FULL, Scene
+from tests.faults.world import World
+
+pytestmark = FAULT
+
+SERVICES = ("orders", "inventory", "payments", "cart", "customers")
+
+
+@asynccontextmanager
+async def all_connections_taken(world: World) -> AsyncIterator[int]:
+    """While the block runs nobody can open a connection; those that are open may be used."""
+    taken: list[asyncpg.Connection] = []
+    url = world.surroundings.database_urls["pim"]
+    try:
+        with contextlib.suppress(asyncpg.TooManyConnectionsError):
+            while True:
+                taken.append(await asyncpg.connect(url))
+        yield len(taken)
+    finally:
+        await asyncio.gather(*(connection.close() for connection in taken))
+
+
+class TestDatabase:
+    async def test_f15_a_crash_of_postgresql_loses_nothing_that_was_acknowledged(
+        self, scene: Scene
+    ) -> None:
+        going = True
+        crowd = scene.crowd(6)
+        shopping = asyncio.create_task(crowd.shop(lambda: going))
+        for _ in range(20 if FULL else 2):
+            await asyncio.sleep(2)
+            await scene.world.crash_postgres()
+            scene.world.start_postgres()
+        await asyncio.sleep(1)
+        going = False
+        await shopping
+
+        assert (await scene.verdict()).findings == []
+
+    async def test_f17_collisions_of_transactions_are_tried_again_inside_the_service(
+        self, scene: Scene
+    ) -> None:
+        for name in SERVICES:
+            scene.world.arm(name, "commit.before.*:error:30%")
+        crowd = scene.crowd(3)
+        end = time.monotonic() + (120 if FULL else 5)
+        await crowd.shop(lambda: time.monotonic() < end)
+        scene.world.disarm_all()
+
+        # Five attempts: one in four hundred transactions collides each time, and says so clearly.
+        assert all("CONCURRENT_CHANGE" in failure for failure in crowd.failures), crowd.failures
+        assert (await scene.verdict()).findings == []
+
+    async def test_f18_without_free_connections_the_shop_says_so_and_recovers(
+        self, scene: Scene
+    ) -> None:
+        crowd = scene.crowd(4)
+        await crowd.shop(_times(4))  # the pools have their connections
+        async with all_connections_taken(scene.world) as taken:
+            assert taken > 0
+            end = time.monotonic() + 3
+            await crowd.shop(lambda: time.monotonic() < end)
+        await crowd.shop(_times(4))
+
+        assert (await scene.verdict()).findings == []
+
+    async def test_f20_a_lock_on_one_sku_does_not_hold_up_the_others(self, scene: Scene) -> None:
+        hot, calm = scene.skus[0], scene.skus[1]
+        url = scene.world.surroundings.database_urls["inventory"]
+        connection = await asyncpg.connect(url)
+        waiting, other = scene.buyer(), scene.buyer()
+        cart = await waiting.fill(hot)
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT FROM stock_item WHERE sku = $1 FOR UPDATE", hot)
+                held = asyncio.create_task(waiting.place(cart))
+                end = time.monotonic() + 5
+                bought = 0
+                while time.monotonic() < end or bought == 0:
+                    told = await other.purchase(calm)
+                    bought += told["state"] == "STATE_PLACED"
+                assert not held.done(), "the row is locked"
+        finally:
+            await connection.close()
+        told = await held
+
+        assert told["state"] == "STATE_PLACED"
+        assert other.failures == []
+        assert (await scene.verdict()).findings == []
+
+
+def _times(number: int) -> Callable[[], bool]:
+    left = number
+
+    def go_on() -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0
+
+    return go_on

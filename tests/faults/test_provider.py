@@ -1,0 +1,163 @@
+"""F21 to F25: the payment provider answers late, badly, twice or not at all; or it is not he."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from comptoir_local.environment import WEBHOOK_PATH
+from comptoir_psp_sandbox.webhooks import signature
+from tests.faults import books
+from tests.faults.buyers import Json
+from tests.faults.scene import FAULT, Scene
+from tests.faults.world import until
+
+pytestmark = FAULT
+
+
+@asynccontextmanager
+async def provider(scene: Scene) -> AsyncIterator[httpx.AsyncClient]:
+    """The provider's own door; what was scripted is forgotten afterwards."""
+    url = scene.world.surroundings.provider_url
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        yield http
+        (await http.delete("/v1/script")).raise_for_status()
+
+
+async def script(http: httpx.AsyncClient, **what: Any) -> None:
+    (await http.post("/v1/script", json=what)).raise_for_status()
+
+
+async def kept_for(scene: Scene, order: str) -> list[Mapping[str, Any]]:
+    """What the provider knows of an order, by its own journal."""
+    read = await books.read(scene.world)
+    ours = [row["id"] for row in read.of("payments", books.PAYMENTS) if row["order_id"] == order]
+    return [read.provider[each] for each in ours if each in read.provider]
+
+
+class TestAnswers:
+    async def test_f21_a_charge_whose_answer_never_came_is_found_and_made_once(
+        self, scene: Scene
+    ) -> None:
+        async with provider(scene) as http:
+            await script(http, operation="authorise", action="timeout", when="after")
+            told = await scene.buyer().purchase(scene.skus[0])
+
+        assert told["state"] == "STATE_PLACED"
+        (kept,) = await kept_for(scene, told["order"])
+        assert kept["status"] == "authorised"
+        assert (await scene.verdict()).findings == []
+
+    async def test_f22_refusals_of_the_moment_and_torn_answers_end_in_one_charge(
+        self, scene: Scene
+    ) -> None:
+        faults: list[Json] = [
+            {"action": "status", "status": 500, "when": "after"},
+            {"action": "status", "status": 503},
+            {"action": "status", "status": 429},
+            {"action": "reset", "when": "after"},
+        ]
+        async with provider(scene) as http:
+            for fault in faults:
+                await script(http, operation="authorise", **fault)
+                told = await scene.buyer().purchase(scene.skus[0])
+                assert told["state"] == "STATE_PLACED", (fault, told)
+                live = [each for each in await kept_for(scene, told["order"]) if _live(each)]
+                assert len(live) == 1, fault
+
+        assert (await scene.verdict()).findings == []
+
+    @pytest.mark.parametrize("card", ["duplicate", "late", "early", "delayed"])
+    async def test_f23_webhooks_in_any_order_tell_of_one_charge(
+        self, scene: Scene, card: str
+    ) -> None:
+        name = "pm_card_delayed" if card == "delayed" else f"pm_card_{card}_webhook"
+        told = await scene.buyer().purchase(scene.skus[0], card=name)
+
+        assert told["state"] == "STATE_PLACED"
+        (kept,) = await kept_for(scene, told["order"])
+        assert kept["status"] == "authorised"
+        assert (await scene.verdict()).findings == []
+
+    async def test_f23_a_payer_who_says_yes_after_the_order_was_called_off_is_not_charged(
+        self, scene: Scene
+    ) -> None:
+        buyer = scene.buyer()
+        told = await buyer.purchase(scene.skus[0], card="pm_card_3ds")
+        assert told["state"] == "STATE_AWAITING_PAYMENT"
+        (kept,) = await kept_for(scene, told["order"])
+        async with provider(scene) as http:
+            # The page is open while the order is called off; both happen at the same moment.
+            challenge = http.post(
+                f"/challenge/{kept['id']}",
+                json={"outcome": "success"},
+                headers={"Accept": "application/json"},
+            )
+            cancelled = buyer.send("POST", f"/v1/orders/{told['order']}:cancel", {"reason": "no"})
+            answers = await asyncio.gather(challenge, cancelled)
+
+            async def decided() -> bool:
+                (now,) = await kept_for(scene, told["order"])
+                return now["status"] in ("voided", "declined", "authorised")
+
+            await until("the payment is decided", decided, 60)
+        assert answers[1] is not None
+        assert (await scene.verdict()).findings == []
+
+    @pytest.mark.parametrize("wrong", ["amount", "currency"])
+    async def test_f24_a_provider_that_approves_something_else_gets_it_back(
+        self, scene: Scene, wrong: str
+    ) -> None:
+        told = await scene.buyer().purchase(scene.skus[0], card=f"pm_card_wrong_{wrong}")
+
+        assert told["state"] == "REFUSED", told
+        assert (await scene.verdict()).findings == []
+
+
+class TestNotices:
+    async def test_f25_forged_old_and_altered_notices_are_refused_and_change_nothing(
+        self, scene: Scene
+    ) -> None:
+        told = await scene.buyer().purchase(scene.skus[0], card="pm_card_3ds")
+        (kept,) = await kept_for(scene, told["order"])
+        claim = {**kept, "status": "authorised", "authorised_amount": kept["amount"]}
+        now = int(time.time())
+        event = {
+            "id": f"evt_forged{now}",
+            "type": "payment.authorised",
+            "created_at": now,
+            "data": {"payment": claim},
+        }
+        body, secret = orjson.dumps(event), scene.world.surroundings.webhook_secret
+        forgeries = {
+            "of another secret": (body, signature("guessed", body, now)),
+            "from an hour ago": (body, signature(secret, body, now - 3600)),
+            "serialised anew": (
+                orjson.dumps(event, option=orjson.OPT_INDENT_2),
+                signature(secret, body, now),
+            ),
+            "not signed": (body, ""),
+        }
+        async with httpx.AsyncClient(base_url=scene.world.surroundings.gateway_url) as http:
+            for what, (content, signed) in forgeries.items():
+                headers = {"Sandbox-Signature": signed, "Content-Type": "application/json"}
+                answer = await http.post(WEBHOOK_PATH, content=content, headers=headers)
+                assert answer.status_code in (400, 401, 403), (what, answer.text)
+            # Well signed, and not true: the provider is asked, and says no.
+            headers = {"Sandbox-Signature": signature(secret, body, now)}
+            headers["Content-Type"] = "application/json"
+            answer = await http.post(WEBHOOK_PATH, content=body, headers=headers)
+            assert answer.is_success, answer.text
+        verdict = await scene.verdict()
+
+        assert verdict.findings == []
+        assert verdict.acknowledged == 0
+
+
+def _live(payment: Mapping[str, Any]) -> bool:
+    return bool(payment["authorised_amount"] > payment["voided_amount"])

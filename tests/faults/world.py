@@ -1,0 +1,227 @@
+"""The platform as real processes that a test may kill, freeze and start again."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from comptoir_local.catalogue.first import Door, ensure_catalogue
+from comptoir_local.children import Child
+from comptoir_local.embedded import EmbeddedNats, EmbeddedPostgres
+from comptoir_local.embedded.ports import free_port
+from comptoir_local.environment import Surroundings
+from comptoir_local.health import until_ready
+from comptoir_local.logs import LogBook
+from comptoir_local.platform import Options, Platform
+from comptoir_local.stack import PROVIDER, SERVICES
+from comptoir_local.workspace import Workspace
+from tests.faults import failpoints
+
+PATIENCE_SECONDS = 90.0
+_READY_PATHS = {service.name: service.ready_path for service in (*SERVICES, PROVIDER)}
+
+
+class StillNot(AssertionError):
+    """What should have become true has not."""
+
+
+async def until(what: str, ask: Callable[[], Awaitable[bool]], seconds: float) -> float:
+    """Waits until `ask` says yes; answers the seconds it took. Raises `StillNot`."""
+    started = time.monotonic()
+    while not await ask():
+        if time.monotonic() - started > seconds:
+            raise StillNot(f"not after {seconds:.0f} s: {what}")
+        await asyncio.sleep(0.1)
+    return time.monotonic() - started
+
+
+@dataclass
+class World:
+    """A platform whose parts the tests own: each can be broken alone."""
+
+    root: Path
+    postgres: EmbeddedPostgres
+    nats: EmbeddedNats
+    platform: Platform
+    kills: int = 0
+
+    @property
+    def surroundings(self) -> Surroundings:
+        return self.platform.surroundings
+
+    def child(self, name: str) -> Child:
+        """The process of a service, or of the provider."""
+        return self.platform.children[name]
+
+    # --- services ------------------------------------------------------------------------------
+
+    async def kill(self, *names: str) -> None:
+        """SIGKILL, as the kernel does when memory runs out."""
+        for name in names:
+            self.child(name).kill()
+            self.kills += 1
+        for name in names:
+            await self.child(name).wait()
+
+    async def start(self, *names: str) -> None:
+        """What a supervisor does with processes that have ended."""
+        for name in names:
+            await self.child(name).start()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(
+                *(until_ready(self.surroundings.addresses[n], _READY_PATHS[n]) for n in names)
+            )
+
+    async def terminate(self, name: str) -> None:
+        """SIGTERM, and as long as it takes."""
+        await self.child(name).stop(PATIENCE_SECONDS)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: it lives, and does nothing."""
+        os.kill(self._pid(name), signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT: it goes on where it was."""
+        os.kill(self._pid(name), signal.SIGCONT)
+
+    def _pid(self, name: str) -> int:
+        pid = self.child(name).pid
+        assert pid is not None, f"{name} does not run"
+        return pid
+
+    async def start_second(self, name: str, port: int | None = None) -> Child:
+        """Another process of a service, as a second replica; stopped with the platform.
+
+        Without a port that others know it only takes part in the work in the background.
+        """
+        environment = {"LISTEN": f"127.0.0.1:{port or free_port()}"}
+        child = self._made(f"{name}-2", name, environment)
+        await child.start()
+        await until(f"{child.name} serves", lambda: self._says(child, "listening"), 60)
+        return child
+
+    async def start_anew(self, name: str, environment: Mapping[str, str]) -> None:
+        """Ends a service and starts it with other settings."""
+        await self.child(name).stop(PATIENCE_SECONDS)
+        self._made(name, name, environment)
+        await self.start(name)
+
+    def _made(self, child: str, name: str, environment: Mapping[str, str]) -> Child:
+        service = next(each for each in SERVICES if each.name == name)
+        if (predecessor := self.platform.children.get(child)) is not None:
+            predecessor.log.close()
+        logs = self.root / "data" / "logs"
+        made = Child(
+            child,
+            ["-m", failpoints.__name__, service.package],
+            {**self.surroundings.of(service), **environment},
+            LogBook(child, logs, Console(quiet=True), verbose=False),
+        )
+        self.platform.children[child] = made
+        return made
+
+    async def _says(self, child: Child, what: str) -> bool:
+        return what in child.log.tail()
+
+    # --- failpoints ----------------------------------------------------------------------------
+
+    def arm(self, name: str, *lines: str) -> None:
+        """Arms points of a service that runs: lines of `tests.faults.failpoints`."""
+        path = self._points(name)
+        path.with_suffix(failpoints.FIRED).unlink(missing_ok=True)
+        path.write_text("\n".join(lines))
+
+    def disarm(self, name: str) -> None:
+        self._points(name).write_text("")
+
+    def disarm_all(self) -> None:
+        for path in (self.root / "failpoints").iterdir():
+            if path.suffix != failpoints.FIRED:
+                path.write_text("")
+
+    def fired(self, name: str) -> list[str]:
+        """The points that have been reached since they were armed."""
+        path = self._points(name).with_suffix(failpoints.FIRED)
+        return path.read_text().splitlines() if path.exists() else []
+
+    async def until_crashed(self, name: str, seconds: float = 60.0) -> None:
+        """Waits until the armed crash has come, and disarms, so that it does not come again."""
+
+        async def crashed() -> bool:
+            return self.child(name).pid is None
+
+        await until(f"{name} reaches its failpoint", crashed, seconds)
+        self.kills += 1
+        self.disarm(name)
+
+    def _points(self, name: str) -> Path:
+        return self.root / "failpoints" / f"comptoir_{name}"
+
+    # --- servers -------------------------------------------------------------------------------
+
+    async def crash_postgres(self) -> None:
+        """As `pg_ctl stop -m immediate`: no session ends properly, nothing is written down."""
+        self.postgres.process.send_signal(signal.SIGQUIT)
+        await asyncio.to_thread(self.postgres.process.wait)
+        self.postgres.stop()
+
+    def start_postgres(self) -> None:
+        """Recovers and accepts connections. In the main thread: the child lives as long as it."""
+        self.postgres.start()
+
+    def stop_nats(self) -> None:
+        self.nats.stop()
+
+    def start_nats(self) -> None:
+        self.nats.start()
+
+    @property
+    def nats_store(self) -> Path:
+        """Where JetStream keeps everything."""
+        return self.nats.home / "jetstream"
+
+    def keep_nats_store(self) -> Path:
+        """A copy of the store as it is now; only while NATS is stopped."""
+        kept = self.root / "kept-jetstream"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(self.nats_store, kept)
+        return kept
+
+    def replace_nats_store(self, kept: Path | None) -> None:
+        """Puts an older store in place, or none at all; only while NATS is stopped."""
+        shutil.rmtree(self.nats_store)
+        if kept is not None:
+            shutil.copytree(kept, self.nats_store)
+
+
+@asynccontextmanager
+async def a_world(*, catalogue: bool = True) -> AsyncIterator[World]:
+    """Everything on disks that confirm what they have written: what is judged is durability."""
+    with tempfile.TemporaryDirectory(prefix="comptoir-faults-") as name:
+        os.chmod(name, 0o711)  # noqa: PTH101, S103 - the account of the database server has to pass
+        root = Path(name)
+        (root / "failpoints").mkdir()
+        os.environ[failpoints.FOLDER] = str(root / "failpoints")
+        postgres = EmbeddedPostgres(root / "postgres", port=free_port())
+        nats = EmbeddedNats(root / "nats", port=free_port())
+        with postgres, nats:
+            workspace = Workspace(root / "data")
+            options = Options(
+                database_url=postgres.server.admin_url,
+                nats_url=nats.url,
+                gateway_port=free_port(),
+                launcher=("-m", failpoints.__name__),
+            )
+            async with Platform(workspace, options, Console(quiet=True)) as platform:
+                if catalogue:
+                    door = Door.of(platform.surroundings)
+                    await ensure_catalogue(door, workspace.root, None, Console(quiet=True))
+                yield World(root, postgres, nats, platform)
