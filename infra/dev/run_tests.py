@@ -28,6 +28,7 @@ KINDS = {
         "tests/architecture",
         "tests/load/tests/unit",
         "tests/faults/tests/unit",
+        "tests/mutations/tests/unit",
     ),
     "integration": (
         "libs/*/tests/integration",
@@ -40,8 +41,8 @@ KINDS = {
 AT_ONCE = 2
 NO_TESTS_COLLECTED = 5
 RUN_SECONDS = 600
-# `make faults SIZE=full` takes a night.
-LONG_RUN_SECONDS = 12 * 3600
+# Faults are waited out, and with SIZE=full they take a night.
+FAULTS_SECONDS = {"": 1800, "full": 12 * 3600}
 LAST_WORDS_SECONDS = 5
 
 
@@ -134,8 +135,7 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
     assert process.stdout is not None
     prefix = f"{run.name:<{width}} | "
     relay = asyncio.create_task(relay_lines(process.stdout, prefix))
-    full = os.environ.get("FAULTS_SIZE") == "full"
-    run.returncode = await end_of(process, prefix, LONG_RUN_SECONDS if full else RUN_SECONDS)
+    run.returncode = await end_of(process, prefix, patience(kind))
     # A server a test left behind may keep the pipe open: do not wait for it.
     await asyncio.wait([relay], timeout=LAST_WORDS_SECONDS)
     relay.cancel()
@@ -144,6 +144,12 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
         run.returncode = 0
     elif run.returncode != 0 and run.totals.failed == 0:
         run.totals.failed = 1
+
+
+def patience(kind: str) -> int:
+    """Seconds that one run may take."""
+    size = os.environ.get("FAULTS_SIZE", "")
+    return FAULTS_SECONDS.get(size, FAULTS_SECONDS[""]) if kind == "faults" else RUN_SECONDS
 
 
 async def relay_lines(lines: asyncio.StreamReader, prefix: str) -> None:

@@ -112,7 +112,7 @@ class Buyer:
             self._connection = None
             self.failures.append(f"{method} {path}: {type(failure).__name__}")
             return None
-        if answer.status in _NOT_NOW:
+        if _says_not_now(answer):
             self.failures.append(f"{method} {path}: {answer.status} {answer.body.decode()[:300]}")
         return answer
 
@@ -150,7 +150,7 @@ class Buyer:
     async def content(self, method: str, path: str, body: Json | None = None) -> Json | None:
         """What was answered; None when there was no answer, or one that says: not now."""
         answer = await self.send(method, path, body)
-        if answer is None or answer.status in _NOT_NOW:
+        if answer is None or _says_not_now(answer):
             return None
         content: Json = orjson.loads(answer.body)
         if answer.status == 401:  # the token is too old, or its key not known again yet
@@ -169,9 +169,13 @@ def _told(answer: Answer) -> Json | None:
     content: Json = orjson.loads(answer.body)
     if answer.status == 200:
         return {name: content.get(name) for name in ("id", "state", "order", "total")}
-    if answer.status in _NOT_NOW or answer.status == 401:
+    if _says_not_now(answer) or answer.status == 401:
         return None
     return {"state": "REFUSED", "reason": content.get("reason"), "status": answer.status}
+
+
+def _says_not_now(answer: Answer) -> bool:
+    return answer.status in _NOT_NOW or b'"CONCURRENT_CHANGE"' in answer.body
 
 
 class Crowd:

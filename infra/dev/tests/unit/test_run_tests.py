@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.dev.run_tests import Totals, discover, read_totals, select
+from infra.dev.run_tests import Totals, discover, patience, read_totals, select
 
 REPORT = """<?xml version="1.0"?>
 <testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/></testsuites>
@@ -69,3 +69,14 @@ class TestReadTotals:
 
     def test_no_report_means_no_tests(self, tmp_path: Path) -> None:
         assert read_totals(tmp_path / "absent.xml") == Totals()
+
+
+class TestPatience:
+    def test_faults_may_take_longer_and_a_night_when_told_so(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("FAULTS_SIZE", raising=False)
+        assert patience("unit") == 600 < patience("faults")
+        monkeypatch.setenv("FAULTS_SIZE", "full")
+        assert patience("unit") == 600
+        assert patience("faults") == 12 * 3600
