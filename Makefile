@@ -7,6 +7,7 @@
 #                      lint, types, protos, unit, integration, journeys (each a target, too)
 #   make unit ARGS="services/cart -k coupon"
 #   make faults        breaks everything once; SIZE=full for a night's worth of kills
+#   make mutations     plants bugs and shows which test catches each; ARGS="outbox" for some
 #   make bench         all figures; NAME=checkout for one
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test $(TESTS) faults up demo audit bench lock clean
+.PHONY: help bootstrap test $(TESTS) faults mutations up demo audit bench lock clean
 
 help:
 	@sed -n 's/^#  \{0,1\}//p' Makefile
@@ -36,7 +37,7 @@ bootstrap: .venv/bootstrapped
 test: bootstrap
 	@$(TOX) run -e $(subst $(space),$(comma),$(TESTS))
 
-$(TESTS) up demo audit: bootstrap
+$(TESTS) mutations up demo audit: bootstrap
 	@$(TOX) run -q -e $@ -- $(ARGS)
 
 faults: bootstrap

@@ -16,6 +16,7 @@ TASKS = (
     "integration",
     "journeys",
     "faults",
+    "mutations",
     "bench",
     "up",
     "demo",

@@ -85,6 +85,14 @@ class TestLockForCheckout:
             await shop.lock(cart, "plc_1")
         assert refused.value.reason == "QUOTE_CHANGED"
 
+    async def test_another_version_than_the_one_shown_is_refused(self, shop: Shop) -> None:
+        cart = await shop.ready_cart(LAMP)
+        now = await shop.add(cart.id, COFFEE)
+        with pytest.raises(RemoteFailure) as refused:
+            await shop.lock(now, "plc_1", etag=cart.etag)
+        assert refused.value.reason == "STALE_ETAG"
+        assert (await shop.get(cart.id)).state == cart_pb2.Cart.STATE_OPEN
+
     @pytest.mark.parametrize("buyer", [VISITOR, "cus_somebody"])
     async def test_only_the_owner_buys(self, shop: Shop, buyer: str) -> None:
         cart = await shop.ready_cart(LAMP)

@@ -86,6 +86,15 @@ class TestExpiry:
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_EXPIRED
         assert len(await harness.events(events_pb2.ReservationExpired)) == 1
 
+    async def test_the_sweeper_leaves_what_was_confirmed(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 2)
+        made = await factories.reserve(harness, factories.wanted("A", 2))
+        await _confirm(harness, made.id)
+        harness.clock.advance(15 * 60 + 1)
+        await harness.transactions.run(sweep)
+        assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_CONFIRMED
+        assert await factories.figures(harness, "A") == (2, 2, 0)
+
     async def test_a_reserve_takes_what_has_expired(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 2)
         await factories.reserve(harness, factories.wanted("A", 2))

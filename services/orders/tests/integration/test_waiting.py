@@ -148,6 +148,20 @@ class TestUnknownOutcome:
         assert town.holds_nothing()
         assert await orders(database) == []
 
+    async def test_money_found_when_the_hold_on_the_stock_is_over_is_given_up(
+        self, replica: Replica, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        town.carts.add(factories.quote())
+        await place(replica, token="tok_unknown")
+        town.payments.settle("pay_1", PaymentStatus.AUTHORISED)
+
+        clock.advance(28 * 60)  # nobody was there to look sooner
+        await replica.work()
+
+        assert (await the_placement(database)).state == State.FAILED
+        assert town.holds_nothing()
+        assert await orders(database) == []
+
     async def test_a_payment_whose_answer_never_came_is_found_and_given_up(
         self, replica: Replica, database: Database, town: Town, clock: ManualClock
     ) -> None:

@@ -1,0 +1,312 @@
+"""The bugs. When a line they are planted in changes, they change with it."""
+
+from tests.mutations.mutant import Mutant
+
+_RUNTIME = "libs/runtime/src/comptoir_runtime"
+_RUNTIME_TESTS = "libs/runtime/tests/integration"
+_ORDERS = "services/orders/src/comptoir_orders"
+_ORDERS_TESTS = "services/orders/tests/integration"
+_PAYMENTS = "services/payments/src/comptoir_payments"
+_PAYMENTS_TESTS = "services/payments/tests"
+_CART = "services/cart/src/comptoir_cart"
+_CART_TESTS = "services/cart/tests/integration"
+_STOCK = "services/inventory/src/comptoir_inventory"
+_STOCK_TESTS = "services/inventory/tests/integration"
+
+EVENTS = (
+    Mutant(
+        "the inbox is not asked whether an event is new",
+        f"{_RUNTIME}/inbox.py",
+        'new = {row["id"] for row in rows}',
+        "new = {event.id for event in events}",
+        f"{_RUNTIME_TESTS}/test_consumer.py -k delivered_again_has_no_second_effect",
+    ),
+    Mutant(
+        "events are acknowledged before their effect is committed",
+        f"{_RUNTIME}/consumer.py",
+        """        if events:
+            await self._transactions.run(lambda session: self.inbox.take_in(session, events))
+        for entry in entries:
+            await self._answer(entry, b"+ACK")
+""",
+        """        for entry in entries:
+            await self._answer(entry, b"+ACK")
+        if events:
+            await self._transactions.run(lambda session: self.inbox.take_in(session, events))
+""",
+        f"{_RUNTIME_TESTS}/test_consumer.py -k one_transaction",
+    ),
+    Mutant(
+        "the outbox is written after the commit",
+        f"{_RUNTIME}/database/transactions.py",
+        """            last = flush.statement(self._session)
+            if last is not None:
+                await connection.execute(last[0], *last[1])
+            await connection.execute("COMMIT")
+""",
+        """            last = flush.statement(self._session)
+            await connection.execute("COMMIT")
+            if last is not None:
+                await connection.execute(last[0], *last[1])
+""",
+        f"{_RUNTIME_TESTS}/test_transactions.py -k same_key_a_second_time",
+    ),
+    Mutant(
+        "the outbox is published in the wrong order",
+        f"{_RUNTIME}/outbox/statements.py",
+        """WHERE published_at IS NULL
+ORDER BY position
+""",
+        """WHERE published_at IS NULL
+ORDER BY position DESC
+""",
+        f"{_RUNTIME_TESTS}/test_consumer.py -k each_once_and_in_order",
+    ),
+    Mutant(
+        "what a stream lost at its end is not noticed",
+        f"{_RUNTIME}/outbox/upkeep.py",
+        "if last is not None and last > state.last_sequence:",
+        "if last is not None and last < 0:",
+        f"{_RUNTIME_TESTS}/test_relay.py -k lost_at_its_end",
+    ),
+    Mutant(
+        "another stream of the same name is taken for the old one",
+        f"{_RUNTIME}/outbox/upkeep.py",
+        "if known is not None and (state is None or state.created != known):",
+        "if known is not None and state is None and known == '':",
+        f"{_RUNTIME_TESTS}/test_relay.py -k after_a_stream_was_deleted",
+    ),
+    Mutant(
+        "a hole in the middle of a stream is stepped over",
+        f"{_RUNTIME}/inbox.py",
+        'if reached is not None and row["previous_seq"] > reached:',
+        'if reached is not None and row["previous_seq"] < 0:',
+        f"{_RUNTIME_TESTS}/test_gaps.py",
+    ),
+    Mutant(
+        "a poisonous event is acknowledged without a dead letter",
+        f"{_RUNTIME}/consumer.py",
+        "                await self.inbox.quarantine(session, event, error, entry.deliveries)\n",
+        "                pass\n",
+        f"{_RUNTIME_TESTS}/test_consumer.py -k cannot_be_read_is_put_aside",
+    ),
+    Mutant(
+        "a request id with another body gets the first answer",
+        f"{_RUNTIME}/idempotency.py",
+        'if row["request_hash"] != key.request_hash:',
+        'if row["request_hash"] is None:',
+        f"{_RUNTIME_TESTS}/rpc/test_idempotency.py -k another_body",
+    ),
+    Mutant(
+        "the answer to a request id is kept in a transaction of its own",
+        f"{_RUNTIME}/rpc/pipeline.py",
+        "                return answer\n\n            try:\n"
+        "                return await transactions.run(body)\n",
+        "                kept.append(session.answer)\n"
+        "                session.answer = None\n"
+        "                return answer\n\n            kept: list[Any] = []\n            try:\n"
+        "                done = await transactions.run(body)\n"
+        "                async with transactions() as other:\n"
+        "                    other.answer = kept[-1]\n"
+        "                return done\n",
+        f"{_RUNTIME_TESTS}/rpc/test_idempotency.py",
+    ),
+    Mutant(
+        "nobody asks whether a caller may",
+        f"{_RUNTIME}/rpc/pipeline.py",
+        "        procedure.rule.check(principal)\n",
+        "",
+        f"{_RUNTIME_TESTS}/rpc/test_pipeline.py -k Authorisation",
+    ),
+)
+
+STOCK = (
+    Mutant(
+        "stock is promised without looking whether it is there",
+        f"{_STOCK}/store/reservations.py",
+        "verdict AS (SELECT NOT EXISTS (SELECT FROM short) AS granted)",
+        "verdict AS (SELECT true AS granted)",
+        f"{_STOCK_TESTS}/test_reservations.py -k 'TestReserve or TestExpiry'",
+    ),
+    Mutant(
+        "the sweeper takes promises whatever their state",
+        f"{_STOCK}/store/reservations.py",
+        "FROM reservation WHERE state = 1 AND expires_at <= $1",
+        "FROM reservation WHERE expires_at <= $1",
+        f"{_STOCK_TESTS}/test_reservations.py -k leaves_what_was_confirmed",
+    ),
+    Mutant(
+        "what is given back stays reserved",
+        f"{_STOCK}/store/reservations.py",
+        "    UPDATE stock_item s SET reserved = s.reserved - k.units, version = s.version + 1\n",
+        "    UPDATE stock_item s SET version = s.version + 1\n",
+        f"{_STOCK_TESTS}/test_reservations.py -k TestExpiry",
+    ),
+)
+
+CART = (
+    Mutant(
+        "the price that was shown is not compared",
+        f"{_CART}/domain/checkouts.py",
+        "    if priced.fingerprint != shown:\n",
+        "    if not shown:\n",
+        f"{_CART_TESTS}/test_checkouts.py -k another_price",
+    ),
+    Mutant(
+        "the version of the cart is ignored",
+        f"{_CART}/operations/checkouts.py",
+        "    etag.check(version, cart.version)\n",
+        "",
+        f"{_CART_TESTS}/test_checkouts.py -k another_version",
+    ),
+    Mutant(
+        "the limit of a coupon is not in the statement that counts",
+        f"{_CART}/store/coupons.py",
+        "  WHERE code = $1 AND (usage_limit = 0 OR used_count < usage_limit)\n",
+        "  WHERE code = $1\n",
+        f"{_CART_TESTS}/test_checkouts.py -k last_use",
+    ),
+    Mutant(
+        "a coupon is not given back when its cart is opened again",
+        f"{_CART}/operations/checkouts.py",
+        "        await coupons.release_uses(session, checkout_id)\n",
+        "",
+        f"{_CART_TESTS}/test_checkouts.py -k given_back_once",
+    ),
+    Mutant(
+        "anybody may buy the cart of another",
+        f"{_CART}/operations/checkouts.py",
+        "    if buyer and buyer != cart.owner:\n",
+        "    if buyer and not cart.owner:\n",
+        f"{_CART_TESTS}/test_checkouts.py -k only_the_owner",
+    ),
+)
+
+ORDERS = (
+    Mutant(
+        "stock is not given back when a placement fails",
+        f"{_ORDERS}/operations/undoing.py",
+        '                await self._stock.release(f"{run.saved.id}/release", reservation)\n',
+        "                pass\n",
+        f"{_ORDERS_TESTS}/test_refusals.py -k decline_undoes",
+    ),
+    Mutant(
+        "money is forgotten when the hold on the stock is over",
+        f"{_ORDERS}/domain/placement.py",
+        """        # The stock may have been given to others by now.
+        Outcome.LATE: State.VOIDING,
+""",
+        """        # The stock may have been given to others by now.
+        Outcome.LATE: State.RELEASING,
+""",
+        f"{_ORDERS_TESTS}/test_waiting.py -k hold_on_the_stock_is_over",
+    ),
+    Mutant(
+        "a successor that hears nothing from the stock does not look for money",
+        f"{_ORDERS}/domain/placement.py",
+        """        # A predecessor that was killed may have asked for money.
+        Outcome.LOST: State.VOIDING,
+""",
+        """        # A predecessor that was killed may have asked for money.
+        Outcome.LOST: State.RELEASING,
+""",
+        f"{_ORDERS_TESTS}/test_crashes.py -k silent_afterwards",
+    ),
+    Mutant(
+        "the amount that the provider keeps is not compared",
+        f"{_ORDERS}/operations/placing.py",
+        "if (payment.authorised, payment.currency) == (run.data.total, run.data.currency):",
+        "if payment.currency:",
+        f"{_ORDERS_TESTS}/test_refusals.py -k another_amount",
+    ),
+    Mutant(
+        "a driver that was overtaken may still write",
+        f"{_ORDERS}/store/processes.py",
+        "next_run_at = $9, updated_at = $10\nWHERE id = $1 AND version = $2 AND state = $3",
+        "next_run_at = $9, updated_at = $10\nWHERE id = $1",
+        f"{_ORDERS_TESTS}/test_processes.py -k overtaken",
+    ),
+    Mutant(
+        "a lease never ends",
+        f"{_ORDERS}/store/processes.py",
+        "  WHERE next_run_at <= $3 AND (lease_until IS NULL OR lease_until <= $3)\n",
+        "  WHERE next_run_at <= $3 AND lease_until IS NULL\n",
+        f"{_ORDERS_TESTS}/test_processes.py -k TestLease",
+    ),
+    Mutant(
+        "what leaves is captured under a new key each time it is tried",
+        f"{_ORDERS}/operations/collecting.py",
+        "await self._payments.capture(data.fulfilment, data.payment, data.amount, data.currency)",
+        "await self._payments.capture(\n"
+        '                f"{data.fulfilment}/{process.version}",\n'
+        "                data.payment,\n"
+        "                data.amount,\n"
+        "                data.currency,\n"
+        "            )",
+        f"{_ORDERS_TESTS}/test_fulfilling.py -k until_payments_answer",
+    ),
+    Mutant(
+        "money that turns up after the end is kept",
+        f"{_ORDERS}/operations/news.py",
+        "    if placement is None or placement.state not in (State.FAILED, State.CANCELLED):\n",
+        "    if placement is not None or placement is None:\n",
+        f"{_ORDERS_TESTS}/test_waiting.py -k after_the_end",
+    ),
+    Mutant(
+        "anybody sees the order of another",
+        f"{_ORDERS}/operations/access.py",
+        "    raise absent\n",
+        "    return\n",
+        f"{_ORDERS_TESTS}/test_reading.py -k stranger",
+    ),
+)
+
+PAYMENTS = (
+    Mutant(
+        "more may be given back than was taken",
+        f"{_PAYMENTS}/domain/payments.py",
+        "    left = payment.refundable\n",
+        "    left = payment.refundable + 10**6\n",
+        f"{_PAYMENTS_TESTS}/unit/test_settlements.py -k TestRefund",
+    ),
+    Mutant(
+        "more may be captured than was authorised",
+        f"{_PAYMENTS}/domain/payments.py",
+        "    if not 0 < taken <= left:\n",
+        "    if not 0 < taken:\n",
+        f"{_PAYMENTS_TESTS}/integration/test_movements.py -k 'full_amount_at_once or with_what_is'",
+    ),
+    Mutant(
+        "a transfer need not balance",
+        "services/payments/migrations/versions/0001_payments_and_ledger.py",
+        "    AFTER INSERT ON ledger_transfer DEFERRABLE INITIALLY DEFERRED\n"
+        "    FOR EACH ROW EXECUTE FUNCTION ledger_transfer_balances();\n",
+        "    AFTER INSERT ON ledger_transfer DEFERRABLE INITIALLY DEFERRED\n"
+        "    FOR EACH ROW WHEN (false) EXECUTE FUNCTION ledger_transfer_balances();\n",
+        f"{_PAYMENTS_TESTS}/integration/test_books.py -k TestDatabaseRules",
+    ),
+    Mutant(
+        "a call that is repeated is repeated under another key",
+        f"{_PAYMENTS}/operations/asking.py",
+        "    key, reference = operation.id, payment.provider_reference\n",
+        '    key = f"{operation.id}-{id(operation)}-{payment.version}"\n'
+        "    reference = payment.provider_reference\n",
+        f"{_PAYMENTS_TESTS}/integration/test_unknown_outcomes.py",
+    ),
+    Mutant(
+        "a timeout is taken for a refusal",
+        f"{_PAYMENTS}/operations/asking.py",
+        "    except ProviderError:\n        return NoAnswer()\n",
+        "    except ProviderError:\n        return Refusal(NEVER_RECEIVED)\n",
+        f"{_PAYMENTS_TESTS}/integration/test_unknown_outcomes.py -k f21",
+    ),
+    Mutant(
+        "a forged notice is believed",
+        f"{_PAYMENTS}/providers/signatures.py",
+        "    if not any(matches):\n",
+        "    if not matches:\n",
+        f"{_PAYMENTS_TESTS}/unit/test_signatures.py",
+    ),
+)
+
+MUTANTS = (*EVENTS, *STOCK, *CART, *ORDERS, *PAYMENTS)
