@@ -181,8 +181,10 @@ def _says_not_now(answer: Answer) -> bool:
 class Crowd:
     """Several buyers at once, each buying one thing after the other."""
 
-    def __init__(self, authority: str, witness: Witness, skus: Sequence[str], size: int) -> None:
-        self.buyers = [Buyer(authority, witness) for _ in range(size)]
+    def __init__(
+        self, authority: str, witness: Witness, skus: Sequence[str], size: int, patience: float
+    ) -> None:
+        self.buyers = [Buyer(authority, witness, patience) for _ in range(size)]
         self._skus = skus
         self.placed = 0
 

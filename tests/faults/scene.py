@@ -24,6 +24,8 @@ FAULT = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(6 * 3600 if FULL else 600),
 ]
+# While processes are killed all the time a buyer may have to ask for long.
+_PATIENCE_SECONDS = 1800.0 if FULL else 180.0
 _STOCK = 1_000_000
 _PLACE = "warehouse_paris"
 
@@ -86,7 +88,7 @@ class Scene:
         return buyer
 
     def crowd(self, size: int) -> Crowd:
-        crowd = Crowd(self.authority, self.witness, self.skus, size)
+        crowd = Crowd(self.authority, self.witness, self.skus, size, _PATIENCE_SECONDS)
         self._opened.append(crowd)
         return crowd
 

@@ -92,7 +92,7 @@ class TestCrashes:
         done = 0
         shopping = asyncio.create_task(crowd.shop(lambda: done < kills or crowd.placed < orders))
         while done < kills:
-            await asyncio.sleep(random.uniform(0.2, 1.5))
+            await asyncio.sleep(random.uniform(0.5, 2.5))
             victims = random.sample(names, random.choice((1, 1, 1, 2)))
             await scene.world.kill(*victims)
             done += len(victims)
