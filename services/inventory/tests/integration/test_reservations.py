@@ -88,10 +88,12 @@ class TestExpiry:
 
     async def test_the_sweeper_leaves_what_was_confirmed(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 2)
+        await factories.receive(harness, "B", "lyon", 1)
         made = await factories.reserve(harness, factories.wanted("A", 2))
+        await factories.reserve(harness, factories.wanted("B", 1))
         await _confirm(harness, made.id)
         harness.clock.advance(15 * 60 + 1)
-        await harness.transactions.run(sweep)
+        await factories.shows(harness, "B", (1, 0, 1))  # the sweeper has been here
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_CONFIRMED
         assert await factories.figures(harness, "A") == (2, 2, 0)
 
