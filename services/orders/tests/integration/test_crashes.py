@@ -264,6 +264,28 @@ class TestKilledAtEveryPoint:
                 )
         assert number >= 10
 
+    async def test_money_a_killed_driver_asked_for_is_given_up_when_the_stock_is_silent_afterwards(
+        self, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        async def killed(point: str) -> None:
+            if point == "authorise done":
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                await asyncio.sleep(0)
+
+        town.at = killed
+        town.carts.add(factories.quote())
+        await begin(Replica(database.transactions, town), "crt_1", "tok_ok")
+        assert len(town.payments.kept()) == 1
+        clock.advance(16)
+        town.fails("reserve", times=3)
+
+        await Replica(database.transactions, town).work()
+
+        assert await outcome(database, "crt_1") == (State.FAILED, 0)
+        assert town.holds_nothing()
+
 
 class Sleeper:
     """Stops a driver at a point, as SIGSTOP does, until it is woken."""

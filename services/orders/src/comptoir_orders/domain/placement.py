@@ -103,8 +103,8 @@ MOVES: dict[State, dict[Outcome, State]] = {
         Outcome.DONE: State.STOCK_HELD,
         Outcome.SHORT: State.CART_LOCKED,
         Outcome.REFUSED: State.UNLOCKING,
-        Outcome.LOST: State.RELEASING,
-        # A predecessor may have asked for money.
+        # A predecessor that was killed may have asked for money.
+        Outcome.LOST: State.VOIDING,
         Outcome.LATE: State.VOIDING,
         Outcome.ABANDONED: State.VOIDING,
     },
