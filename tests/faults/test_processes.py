@@ -49,10 +49,10 @@ class TestProcesses:
         shopping = asyncio.create_task(crowd.shop(lambda: going))
         for name, port in second.items():
             successor = await world.start_second(name, port)
-            await until("its callers know it", lambda: _is_known(world, name, successor), 60)  # noqa: B023 - awaited in this round of the loop
+            await _until_known(world, name, successor, instead_of=world.child(name))
             await world.terminate(name)
             await world.start(name)
-            await until("they know the other again", lambda: _is_known(world, name, None), 60)  # noqa: B023 - as above
+            await _until_known(world, name, world.child(name), instead_of=successor)
             await successor.stop(30)
         going = False
         await shopping
@@ -110,18 +110,22 @@ def _two_addresses(world: World, second: Mapping[str, int]) -> dict[str, str]:
     }
 
 
-async def _is_known(world: World, name: str, other: Child | None) -> bool:
-    """Whether a replica has as many callers connected as the one it stands in for."""
-    child, (_, _, port) = world.child(name), world.surroundings.addresses[name].rpartition(":")
-    if other is None:
-        return _callers(child, int(port)) > 0
-    return _callers(other) >= _callers(child, int(port)) > 0
+async def _until_known(world: World, name: str, stays: Child, *, instead_of: Child) -> None:
+    """Waits until all who call the one that goes are connected to the one that stays."""
+    port = int(world.surroundings.addresses[name].rpartition(":")[2])
+
+    async def is_known() -> bool:
+        callers = {child: _callers(child, port) for child in (stays, instead_of)}
+        return callers[stays] >= callers[instead_of] > 0
+
+    await until(f"the callers of {name} know {stays.name}", is_known, 60)
 
 
-def _callers(child: Child, port: int | None = None) -> int:
-    """Connections to a port of a process: to the one it listens on."""
+def _callers(child: Child, port: int) -> int:
+    """Connections to the port a process listens on: the known one of its service, or its own."""
     found = psutil.Process(child.pid).net_connections("tcp")
-    listening = port or next(each.laddr.port for each in found if each.status == "LISTEN")
+    own = {each.laddr.port for each in found if each.status == "LISTEN"}
+    listening = port if port in own else own.pop()
     connected = [each for each in found if each.status == "ESTABLISHED"]
     return sum(each.laddr.port == listening for each in connected)
 
