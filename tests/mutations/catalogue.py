@@ -37,21 +37,6 @@ EVENTS = (
         f"{_RUNTIME_TESTS}/test_consumer.py -k one_transaction",
     ),
     Mutant(
-        "the outbox is written after the commit",
-        f"{_RUNTIME}/database/transactions.py",
-        """            last = flush.statement(self._session)
-            if last is not None:
-                await connection.execute(last[0], *last[1])
-            await connection.execute("COMMIT")
-""",
-        """            last = flush.statement(self._session)
-            await connection.execute("COMMIT")
-            if last is not None:
-                await connection.execute(last[0], *last[1])
-""",
-        f"{_RUNTIME_TESTS}/test_transactions.py -k same_key_a_second_time",
-    ),
-    Mutant(
         "the outbox is published in the wrong order",
         f"{_RUNTIME}/outbox/statements.py",
         """WHERE published_at IS NULL
@@ -93,8 +78,8 @@ ORDER BY position DESC
     Mutant(
         "a request id with another body gets the first answer",
         f"{_RUNTIME}/idempotency.py",
-        'if row["request_hash"] != key.request_hash:',
-        'if row["request_hash"] is None:',
+        "    if request_hash == key.request_hash:\n",
+        "    if request_hash:\n",
         f"{_RUNTIME_TESTS}/rpc/test_idempotency.py -k another_body",
     ),
     Mutant(
@@ -122,25 +107,11 @@ ORDER BY position DESC
 
 STOCK = (
     Mutant(
-        "stock is promised without looking whether it is there",
-        f"{_STOCK}/store/reservations.py",
-        "verdict AS (SELECT NOT EXISTS (SELECT FROM short) AS granted)",
-        "verdict AS (SELECT true AS granted)",
-        f"{_STOCK_TESTS}/test_reservations.py -k 'TestReserve or TestExpiry'",
-    ),
-    Mutant(
         "the sweeper takes promises whatever their state",
         f"{_STOCK}/store/reservations.py",
         "FROM reservation WHERE state = 1 AND expires_at <= $1",
         "FROM reservation WHERE expires_at <= $1",
         f"{_STOCK_TESTS}/test_reservations.py -k leaves_what_was_confirmed",
-    ),
-    Mutant(
-        "what is given back stays reserved",
-        f"{_STOCK}/store/reservations.py",
-        "    UPDATE stock_item s SET reserved = s.reserved - k.units, version = s.version + 1\n",
-        "    UPDATE stock_item s SET version = s.version + 1\n",
-        f"{_STOCK_TESTS}/test_reservations.py -k TestExpiry",
     ),
 )
 
@@ -214,16 +185,16 @@ ORDERS = (
     ),
     Mutant(
         "the amount that the provider keeps is not compared",
-        f"{_ORDERS}/operations/placing.py",
-        "if (payment.authorised, payment.currency) == (run.data.total, run.data.currency):",
-        "if payment.currency:",
+        f"{_ORDERS}/operations/paying.py",
+        "    kept = (payment.authorised, payment.currency) == (tender.amount, run.data.currency)\n",
+        "    kept = bool(payment.currency)\n",
         f"{_ORDERS_TESTS}/test_refusals.py -k another_amount",
     ),
     Mutant(
         "a driver that was overtaken may still write",
         f"{_ORDERS}/store/processes.py",
-        "next_run_at = $9, updated_at = $10\nWHERE id = $1 AND version = $2 AND state = $3",
-        "next_run_at = $9, updated_at = $10\nWHERE id = $1",
+        "ELSE serial END\nWHERE id = $1 AND version = $2 AND state = $3",
+        "ELSE serial END\nWHERE id = $1",
         f"{_ORDERS_TESTS}/test_processes.py -k overtaken",
     ),
     Mutant(
@@ -236,20 +207,15 @@ ORDERS = (
     Mutant(
         "what leaves is captured under a new key each time it is tried",
         f"{_ORDERS}/operations/collecting.py",
-        "await self._payments.capture(data.fulfilment, data.payment, data.amount, data.currency)",
-        "await self._payments.capture(\n"
-        '                f"{data.fulfilment}/{process.version}",\n'
-        "                data.payment,\n"
-        "                data.amount,\n"
-        "                data.currency,\n"
-        "            )",
+        "                process.request_id, data.payment,",
+        '                f"{process.request_id}/{process.version}", data.payment,',
         f"{_ORDERS_TESTS}/test_fulfilling.py -k until_payments_answer",
     ),
     Mutant(
         "money that turns up after the end is kept",
         f"{_ORDERS}/operations/news.py",
-        "    if placement is None or placement.state not in (State.FAILED, State.CANCELLED):\n",
-        "    if placement is not None or placement is None:\n",
+        "wake) in (State.FAILED, State.CANCELLED):",
+        "wake) in (State.PLACED,):",
         f"{_ORDERS_TESTS}/test_waiting.py -k after_the_end",
     ),
     Mutant(
