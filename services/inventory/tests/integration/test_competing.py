@@ -39,7 +39,8 @@ class TestGroups:
         assert Counter(outcomes) == {"granted": 200}
         assert await factories.figures(harness, "A") == (300, 200, 100)
         async with harness.transactions.reading() as session:
-            assert await session.fetchval(COMMITS) < 100
+            # How many share one depends on how busy the machine is; that none do would be a bug.
+            assert await session.fetchval(COMMITS) < 200
         assert await factories.differences(harness) == []
 
     async def test_each_gets_its_own_refusal(self, harness: ServiceHarness) -> None:
