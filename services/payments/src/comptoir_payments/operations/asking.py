@@ -140,7 +140,7 @@ async def record(
     When somebody else came first, the payment is answered as they left it.
     """
     try:
-        async with transactions() as session:
+        async with store.fenced(transactions) as session:
             return await write(session, _settled(session, payment, operation, outcome))
     except store.ChangedMeanwhile:
         pass
@@ -168,10 +168,10 @@ async def write(session: Session, settlement: Settlement) -> Payment:
     message = events.payment_message(settlement.payment)
     succeeded = operation.progress is Progress.SUCCEEDED
     answer = message.SerializeToString() if succeeded else None
-    payment = await store.settle_operation(session, settlement, answer)
+    payment = store.settle_operation(session, settlement, answer)
     _outcomes.add(1, (operation.kind, operation.progress))
     if settlement.transfer is not None:
-        await store.post_transfer(session, settlement.transfer)
+        store.post_transfer(session, settlement.transfer)
     if settlement.look_again:
         await _compare_books(session, payment, operation)
     if settlement.occasion is not None:

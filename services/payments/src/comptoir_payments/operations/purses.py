@@ -65,7 +65,7 @@ async def _issue(session: Session, secret: str, wanted: Issue, request: RequestK
     await store.add_card(session, card, codes.hash_of(code))
     # A card that was sold is paid by the order it was sold in, one that was given away by us.
     paid_from = ledger.RECEIVABLE if wanted.order else ledger.GOODWILL
-    await _fill(session, card, wanted.amount, paid_from)
+    _fill(session, card, wanted.amount, paid_from)
     session.emit(events.gift_card_issued(message))
     return body
 
@@ -97,7 +97,7 @@ async def store_credit_of(
 async def grant_store_credit(session: Session, customer: str, amount: int, currency: str) -> Purse:
     """Gives credit away."""
     credit = await open_store_credit(session, customer, currency)
-    await _fill(session, credit, amount, ledger.GOODWILL)
+    _fill(session, credit, amount, ledger.GOODWILL)
     return replace(credit, balance=credit.balance + amount)
 
 
@@ -148,19 +148,17 @@ async def record_account_receipt(session: Session, owner: str, amount: int, curr
     """Books money that came in at the bank. Raises `CreditAccountNotFound`."""
     account = await store.get_account(session, owner, currency)
     entries = ledger.receipt_entries(amount, account.id)
-    await _post(session, TransferKind.RECEIPT, account, entries)
+    _post(session, TransferKind.RECEIPT, account, entries)
     # Read again: the entry has moved it, and others may have too.
     return await store.get_purse(session, account.id)
 
 
-async def _fill(session: Session, purse: Purse, amount: int, paid_from: str) -> None:
+def _fill(session: Session, purse: Purse, amount: int, paid_from: str) -> None:
     entries = ledger.issue_entries(purse.kind, amount, purse.id, paid_from)
-    await _post(session, TransferKind.ISSUE, purse, entries)
+    _post(session, TransferKind.ISSUE, purse, entries)
 
 
-async def _post(
-    session: Session, kind: TransferKind, purse: Purse, entries: tuple[Entry, ...]
-) -> None:
+def _post(session: Session, kind: TransferKind, purse: Purse, entries: tuple[Entry, ...]) -> None:
     transfer = Transfer(
         kind=kind,
         payment=None,
@@ -169,4 +167,4 @@ async def _post(
         at=session.clock.now(),
         entries=entries,
     )
-    await store.post_transfer(session, transfer)
+    store.post_transfer(session, transfer)

@@ -26,7 +26,7 @@ async def import_report(session: Session, statement: Statement, lines: Sequence[
     new = await store.add_lines(session, statement, lines)
     for booking in await store.match_lines(session, statement):
         transfer = _transfer(session, statement, booking)
-        await store.post_transfer(session, transfer)
+        store.post_transfer(session, transfer)
         await store.note_booking(session, statement, booking.line, transfer.operation)
     return await store.count_lines(session, statement, lines, new)
 

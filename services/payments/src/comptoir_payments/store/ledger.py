@@ -31,9 +31,9 @@ WHERE ledger_account.currency = $1 AND created_at <= $2
 GROUP BY code ORDER BY code COLLATE "C" """
 
 
-async def post_transfer(session: Session, transfer: Transfer) -> None:
+def post_transfer(session: Session, transfer: Transfer) -> None:
     """Adds a transfer; the database refuses it at commit unless it balances."""
-    await session.execute(
+    session.send(
         _POST,
         transfer.operation,
         transfer.payment,

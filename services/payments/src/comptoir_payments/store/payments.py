@@ -1,7 +1,11 @@
 """Payments and their operations."""
 
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+
+import asyncpg
 
 from comptoir_payments.domain.payments import Operation, Payment
 from comptoir_payments.domain.settlements import Settlement
@@ -14,6 +18,7 @@ from comptoir_payments.store.rows import (
     OPERATION_COLUMNS,
     PAYMENT_COLUMNS,
     SET_PAYMENT,
+    SET_PAYMENT_OR_FAIL,
     WITH_OPERATIONS,
     changing_values,
     new_values,
@@ -22,7 +27,7 @@ from comptoir_payments.store.rows import (
     payment_of,
     payment_with_operations,
 )
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Transactions
 from comptoir_runtime.idempotency import RequestKey
 
 
@@ -72,11 +77,10 @@ started AS (
 SELECT (SELECT id FROM saved) AS saved, (SELECT id FROM started) AS started"""
 
 _SETTLE = f"""
-WITH saved AS ({SET_PAYMENT})
+WITH saved AS ({SET_PAYMENT_OR_FAIL})
 UPDATE operation SET state = $20, provider_reference = $21, failure_code = $22, token = $23,
   return_url = $24, attempts = $25, next_attempt_at = $26, answer = $27
-WHERE id = $19 AND state IN ('pending', 'unknown') AND EXISTS (SELECT FROM saved)
-RETURNING id"""
+WHERE id = $19"""
 
 _CLOSE = """
 UPDATE operation SET state = $2, failure_code = $3, token = '', return_url = '',
@@ -142,12 +146,28 @@ async def start_operation(session: Session, payment: Payment, operation: Operati
     )
 
 
-async def settle_operation(
-    session: Session, settlement: Settlement, answer: bytes | None
-) -> Payment:
-    """Writes what came of an operation, with the answer to keep; raises `ChangedMeanwhile`."""
+@asynccontextmanager
+async def fenced(transactions: Transactions) -> AsyncIterator[Session]:
+    """A transaction that raises `ChangedMeanwhile`, at its end at the latest.
+
+    For settling what was read before it began.
+    """
+    try:
+        async with transactions() as session:
+            yield session
+    except asyncpg.NotNullViolationError as error:
+        if error.column_name != "version":
+            raise
+        raise ChangedMeanwhile from None
+
+
+def settle_operation(session: Session, settlement: Settlement, answer: bytes | None) -> Payment:
+    """Writes what came of an operation, with the answer to keep, together with the commit.
+
+    The payment was read in this transaction, or the transaction is `fenced`.
+    """
     payment, (first, *others) = settlement.payment, settlement.operations
-    written = await session.fetchval(
+    session.send(
         _SETTLE,
         payment.id,
         payment.version,
@@ -162,10 +182,8 @@ async def settle_operation(
         first.next_attempt_at,
         answer,
     )
-    if written is None:
-        raise ChangedMeanwhile
     for other in others:
-        await session.execute(_CLOSE, other.id, other.progress, other.failure_code)
+        session.send(_CLOSE, other.id, other.progress, other.failure_code)
     answered = replace(first, answer=answer)
     return replace(
         payment, version=payment.version + 1, operations=payment.operations_with(answered)

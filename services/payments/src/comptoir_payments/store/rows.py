@@ -100,13 +100,20 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
     )
 
 
+_CHANGING = """
+state = $3, authorised_amount = $4, captured_amount = $5, refunded_amount = $6,
+  capturing_amount = $7, refunding_amount = $8, voiding = $9, display = $10,
+  provider_reference = $11, action_url = $12, decline_code = $13, retryable = $14,
+  expires_at = $15, updated_at = $16, due_at = $17, lapsed = $18"""
 # Compare and set: whoever has read an older version changes nothing and has to look again.
-SET_PAYMENT = """
-UPDATE payment SET version = version + 1, state = $3, authorised_amount = $4,
-  captured_amount = $5, refunded_amount = $6, capturing_amount = $7, refunding_amount = $8,
-  voiding = $9, display = $10, provider_reference = $11, action_url = $12, decline_code = $13,
-  retryable = $14, expires_at = $15, updated_at = $16, due_at = $17, lapsed = $18
+SET_PAYMENT = f"""
+UPDATE payment SET version = version + 1, {_CHANGING}
 WHERE id = $1 AND version = $2 RETURNING id"""
+# The same for a statement that nobody waits for: an older version becomes NULL, which the column
+# refuses.
+SET_PAYMENT_OR_FAIL = f"""
+UPDATE payment SET version = CASE WHEN version = $2 THEN version + 1 END, {_CHANGING}
+WHERE id = $1"""
 
 
 def operation_values(operation: Operation) -> tuple[Any, ...]:
