@@ -44,12 +44,13 @@ import asyncpg
 import grpc
 
 from comptoir_runtime.bus.connection import BusUnavailable, Message
-from comptoir_runtime.bus.publisher import Acknowledged, Outgoing, Publisher
+from comptoir_runtime.bus.publisher import Chain, Outgoing, Publisher, Stored
 from comptoir_runtime.bus.pull import Pull
 from comptoir_runtime.channel import Client
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.ids import uuid7
 from comptoir_runtime.inbox import Delivered, Inbox
+from comptoir_runtime.pace import Pace
 from comptoir_runtime.rpc import Pipeline
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 
@@ -217,23 +218,27 @@ def _wrap_commits(points: Failpoints) -> None:
 def _wrap_publishing(points: Failpoints) -> None:
     publish = Publisher.publish
 
-    async def reaching(
-        self: Publisher, messages: Sequence[Outgoing], patience: float = 5.0
-    ) -> list[Acknowledged | str]:
+    async def reaching(self: Publisher, *chains: Chain, patience: float = 5.0) -> list[Stored]:
         await points.reach("publish.before")
-        answers = await publish(self, messages, patience)
+        stored = await publish(self, *chains, patience=patience)
         action = await points.reach("publish.after")
         if action == "dup":
-            again = [
-                Outgoing(m.subject, m.payload, {**m.headers, "Nats-Msg-Id": str(uuid7())})
-                for m in messages
-            ]
-            return await publish(self, again, patience)
+            again = [_once_more(*each) for each in zip(chains, stored, strict=True)]
+            await publish(self, *again, patience=patience)
         if action == "error":
             raise BusUnavailable("the acknowledgements were lost (failpoint)")
-        return answers
+        return stored
 
     Publisher.publish = reaching  # type: ignore[method-assign]  # what a failpoint is
+
+
+def _once_more(chain: Chain, stored: Stored) -> Chain:
+    """Behind its own end, under other message ids: the relay does not know of it."""
+    messages = [
+        Outgoing(each.subject, each.payload, {**each.headers, "Nats-Msg-Id": str(uuid7())})
+        for each in chain.messages
+    ]
+    return replace(chain, after=stored.last, messages=messages)
 
 
 def _wrap_consuming(points: Failpoints) -> None:
@@ -244,9 +249,9 @@ def _wrap_consuming(points: Failpoints) -> None:
         _cause.set(events[-1].type.rpartition(".")[2])
         return await take_in(self, session, events)
 
-    async def pulling(self: Pull) -> list[Message]:
+    async def pulling(self: Pull, pace: Pace | None = None) -> list[Message]:
         await points.reach(f"pull.before.{_cause.get()}")
-        return await following(self)
+        return await following(self, pace)
 
     Inbox.take_in = taking  # type: ignore[method-assign]  # what a failpoint is
     Pull.next = pulling  # type: ignore[method-assign]  # what a failpoint is

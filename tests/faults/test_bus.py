@@ -1,11 +1,13 @@
 """F5 to F14: NATS is away, forgets, repeats itself or is full, and no event is lost."""
 
 import asyncio
+import contextlib
 import time
 
 import nats
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
+from nats.js.errors import BadRequestError
 
 from comptoir_runtime.event_options import Kind, stream_name
 from tests.faults import books
@@ -38,6 +40,20 @@ async def resize(stream: JetStreamContext, **changes: int) -> None:
     """Changes the limits of the orders' facts."""
     config = (await stream.stream_info(FACTS_OF_ORDERS)).config
     await stream.update_stream(StreamConfig(**{**config.__dict__, **changes}))
+
+
+async def make_frail(stream: JetStreamContext) -> None:
+    """Takes the place of the orders' stream by one from which messages can be deleted.
+
+    No right allows that with a stream that a service has made; a broken disk does not ask.
+    """
+    config = (await stream.stream_info(FACTS_OF_ORDERS)).config
+    config.deny_delete = config.deny_purge = False
+    while True:
+        await stream.delete_stream(FACTS_OF_ORDERS)
+        with contextlib.suppress(BadRequestError):  # its service was faster
+            await stream.add_stream(config)
+            return
 
 
 async def buy(scene: Scene, number: int, buyer: Buyer | None = None) -> None:
@@ -122,6 +138,8 @@ class TestOutages:
         self, scene: Scene
     ) -> None:
         buyer = scene.buyer()
+        async with Stream(scene.world) as stream:
+            await make_frail(stream)
         await buy(scene, 1, buyer)
         await until_quiet(scene.world)
         await scene.world.kill("customers")

@@ -17,22 +17,20 @@ EVENTS = (
     Mutant(
         "the inbox is not asked whether an event is new",
         f"{_RUNTIME}/inbox.py",
-        'new = {row["id"] for row in rows}',
+        'new = {row["id"] for row in rows if row["is_new"]}',
         "new = {event.id for event in events}",
         f"{_RUNTIME_TESTS}/test_consumer.py -k delivered_again_has_no_second_effect",
     ),
     Mutant(
         "events are acknowledged before their effect is committed",
         f"{_RUNTIME}/consumer.py",
-        """        if events:
-            await self._transactions.run(lambda session: self.inbox.take_in(session, events))
+        """        await self._commit(entries)
         for entry in entries:
             await self._answer(entry, b"+ACK")
 """,
         """        for entry in entries:
             await self._answer(entry, b"+ACK")
-        if events:
-            await self._transactions.run(lambda session: self.inbox.take_in(session, events))
+        await self._commit(entries)
 """,
         f"{_RUNTIME_TESTS}/test_consumer.py -k one_transaction",
     ),
@@ -49,17 +47,59 @@ ORDER BY position DESC
     ),
     Mutant(
         "what a stream lost at its end is not noticed",
-        f"{_RUNTIME}/outbox/upkeep.py",
-        "if last is not None and last > state.last_sequence:",
-        "if last is not None and last < 0:",
+        f"{_RUNTIME}/outbox/recovery.py",
+        "if last > state.last_sequence:",
+        "if last < 0:",
         f"{_RUNTIME_TESTS}/test_relay.py -k lost_at_its_end",
     ),
     Mutant(
         "another stream of the same name is taken for the old one",
-        f"{_RUNTIME}/outbox/upkeep.py",
+        f"{_RUNTIME}/outbox/recovery.py",
         "if known is not None and (state is None or state.created != known):",
         "if known is not None and state is None and known == '':",
         f"{_RUNTIME_TESTS}/test_relay.py -k after_a_stream_was_deleted",
+    ),
+    Mutant(
+        "what was published and not marked is published once more",
+        f"{_RUNTIME}/outbox/recovery.py",
+        "elif last < state.last_sequence:",
+        "elif last < 0:",
+        f"{_RUNTIME_TESTS}/test_repair.py -k acknowledgements_are_lost",
+    ),
+    Mutant(
+        "a leader that was overtaken while it slept is not refused",
+        f"{_RUNTIME}/bus/publisher.py",
+        "                headers[_AFTER] = str(chain.after + index)\n",
+        "                pass\n",
+        f"{_RUNTIME_TESTS}/test_repair.py -k was_asleep",
+    ),
+    Mutant(
+        "an event that ends the process is not written down before it is tried",
+        f"{_RUNTIME}/consumer.py",
+        "await self.inbox.begin_trial(session, entry.event)",
+        "pass",
+        f"{_RUNTIME_TESTS}/test_poison.py",
+    ),
+    Mutant(
+        "an older copy of the database gives numbers a second time",
+        f"{_RUNTIME}/outbox/recovery.py",
+        "await place.connection.execute(statements.ADOPT, *_adopted(unknown))",
+        "pass",
+        f"{_RUNTIME_TESTS}/test_history.py -k one_history",
+    ),
+    Mutant(
+        "holes in a stream of facts are not looked for",
+        f"{_RUNTIME}/outbox/audit.py",
+        "if state.holes and (",
+        "if state.holes < 0 and (",
+        f"{_RUNTIME_TESTS}/test_repair.py -k before_anybody_asks",
+    ),
+    Mutant(
+        "states that a stream has lost are not looked for",
+        f"{_RUNTIME}/outbox/audit.py",
+        "if state.subjects == ours or",
+        "if state.subjects <= ours or",
+        f"{_RUNTIME_TESTS}/test_repair.py -k states_lost_anywhere",
     ),
     Mutant(
         "a hole in the middle of a stream is stepped over",
@@ -71,8 +111,8 @@ ORDER BY position DESC
     Mutant(
         "a poisonous event is acknowledged without a dead letter",
         f"{_RUNTIME}/consumer.py",
-        "                await self.inbox.quarantine(session, event, error, entry.deliveries)\n",
-        "                pass\n",
+        "aside = await self.inbox.quarantine(session, event, error, entry.deliveries)",
+        "aside = True",
         f"{_RUNTIME_TESTS}/test_consumer.py -k cannot_be_read_is_put_aside",
     ),
     Mutant(

@@ -11,22 +11,21 @@ from uuid import UUID
 import nats.errors
 import orjson
 
+from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
 from comptoir_runtime.bus.pull import ConsumerLost, Pull, delivery
 from comptoir_runtime.bus.subscription import Handler, Subscription
-from comptoir_runtime.database import Database
+from comptoir_runtime.database import Database, Session
 from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.event_options import EventType, Kind, stream_name
 from comptoir_runtime.inbox import Delivered, Gap, Inbox
 from comptoir_runtime.outbox.relay import replay_subject
+from comptoir_runtime.pace import Pace
 
 _log = logging.getLogger(__name__)
 
 BATCH = 100
-# While events keep coming they are taken in groups: each group costs one transaction.
-LINGER_SECONDS = 0.02
 _SUSPICIOUS_AFTER = 3
-_ACK_WAIT_SECONDS = 30
 _MAX_ACK_PENDING = 1000
 _SECOND = 1_000_000_000
 
@@ -39,8 +38,10 @@ class Policy:
     """How long an event that failed waits for its next delivery; the last one repeats."""
     quarantine_after: int = 8
     """Deliveries of an event that fails each time."""
-    never_run_after: int = 10
-    """Deliveries without an answer: it may be what kills the process, and is not even tried."""
+    trials: int = 3
+    """How often the process may end while it handles one event alone; then it is not even tried."""
+    ack_wait: float = 30.0
+    """When an event that was not answered is delivered again."""
     gap_check_interval: float = 5.0
     gap_patience: float = 5.0
     """How old a gap must be to be a loss: what has only failed comes again by itself."""
@@ -108,6 +109,7 @@ class Consumer:
         self._repaired: dict[Gap, float] = {}
         self._retried: set[tuple[str, int]] = set()
         self._unchecked = True
+        self._pace = Pace()
 
     async def run(self) -> None:
         """Takes in events until it is cancelled; outages are waited out."""
@@ -134,27 +136,28 @@ class Consumer:
             "durable_name": name,
             "deliver_policy": "all",
             "ack_policy": "explicit",
-            "ack_wait": _ACK_WAIT_SECONDS * _SECOND,
+            "ack_wait": round(self._policy.ack_wait * _SECOND),
             "max_deliver": -1,
             "max_ack_pending": _MAX_ACK_PENDING,
             "replay_policy": "instant",
             "filter_subjects": [each.every_subject for each in self._types],
         }
         request = {"stream_name": self._stream, "config": config}
-        await self._bus.api(f"CONSUMER.CREATE.{self._stream}.{name}", request)
+        info = await self._bus.api(f"CONSUMER.CREATE.{self._stream}.{name}", request)
+        state = await streams.find(self._bus, self._producer, self._kind)
+        if state is not None and info["delivered"]["stream_seq"] > state.last_sequence:
+            # The stream was restored from an older copy: what it gets now would be skipped.
+            _log.warning("the consumer of %s is ahead of its stream: starting again", self._stream)
+            await self._bus.api(f"CONSUMER.DELETE.{self._stream}.{name}")
+            await self._bus.api(f"CONSUMER.CREATE.{self._stream}.{name}", request)
 
     async def _consume(self) -> None:
         idle = (self._look_for_gaps, self._policy.gap_check_interval)
         pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
         try:
             await pull.open()
-            started = 0.0
             while True:
-                pause = started + LINGER_SECONDS - time.monotonic()
-                if pause > 0:
-                    await asyncio.sleep(pause)
-                messages = await pull.next()
-                started = time.monotonic()
+                messages = await pull.next(self._pace)
                 self._unchecked = True
                 await self._take_in([_read(message) for message in messages])
                 await self._look_for_gaps()
@@ -174,16 +177,32 @@ class Consumer:
                 else:
                     await self._one_by_one(fresh)
         # Last, so that what might kill the process leaves the others done.
-        await self._one_by_one(suspicious)
+        if suspicious:
+            await self._try_each(suspicious)
+
+    async def _try_each(self, entries: list[_Entry]) -> None:
+        """One of these may be what ends the process: whichever it is must be found out."""
+        events = [entry.event for entry in entries if entry.event is not None]
+        async with self._transactions.reading() as session:
+            trials = await self.inbox.trials(session, events)
+
+        def unfinished(entry: _Entry) -> int:
+            return 0 if entry.event is None else trials.get(entry.event.id, 0)
+
+        for entry in sorted(entries, key=unfinished):
+            if unfinished(entry) >= self._policy.trials:
+                await self._quarantine(entry, "the process ended each time it was handled")
+                continue
+            if entry.event is not None:
+                async with self._transactions() as session:
+                    await self.inbox.begin_trial(session, entry.event)
+            await self._one_by_one([entry])
 
     async def _one_by_one(self, entries: list[_Entry]) -> None:
         for entry in entries:
             while True:
                 try:
-                    if entry.deliveries > self._policy.never_run_after:
-                        await self._quarantine(entry, "delivered too often without an answer")
-                    else:
-                        await self._effect([entry])
+                    await self._effect([entry])
                     break
                 except Exception as error:  # noqa: BLE001 - whatever a handler raises
                     if not is_outage(error):
@@ -193,11 +212,22 @@ class Consumer:
 
     async def _effect(self, entries: Sequence[_Entry]) -> None:
         """Effects and inbox rows in one transaction, then the acknowledgements."""
-        events = [entry.event for entry in entries if entry.event is not None]
-        if events:
-            await self._transactions.run(lambda session: self.inbox.take_in(session, events))
+        await self._commit(entries)
         for entry in entries:
             await self._answer(entry, b"+ACK")
+
+    async def _commit(self, entries: Sequence[_Entry]) -> None:
+        events = [entry.event for entry in entries if entry.event is not None]
+        if not events:
+            return
+        alone = len(entries) == 1 and entries[0].deliveries >= _SUSPICIOUS_AFTER
+
+        async def take_in(session: Session) -> None:
+            await self.inbox.take_in(session, events)
+            if alone:
+                await self.inbox.end_trial(session, events[0])
+
+        await self._transactions.run(take_in)
         if self._retried:
             self._retried.difference_update((event.type, event.sequence) for event in events)
 
@@ -211,6 +241,9 @@ class Consumer:
             return
         if entry.event is not None:
             self._retried.add((entry.event.type, entry.event.sequence))
+            if entry.deliveries >= _SUSPICIOUS_AFTER:
+                async with self._transactions() as session:
+                    await self.inbox.end_trial(session, entry.event)
         delays = self._policy.delays
         delay = delays[min(entry.deliveries, len(delays)) - 1]
         await self._answer(entry, b"-NAK " + orjson.dumps({"delay": round(delay * _SECOND)}))
@@ -219,9 +252,10 @@ class Consumer:
         event = entry.event
         if event is not None:
             async with self._transactions() as session:
-                await self.inbox.quarantine(session, event, error, entry.deliveries)
+                aside = await self.inbox.quarantine(session, event, error, entry.deliveries)
             self._retried.discard((event.type, event.sequence))
-            _log.error("event %s of type %s is in quarantine", event.id, event.type)
+            if aside:
+                _log.error("event %s of type %s is in quarantine", event.id, event.type)
         await self._answer(entry, b"+TERM")
 
     async def _answer(self, entry: _Entry, answer: bytes) -> None:

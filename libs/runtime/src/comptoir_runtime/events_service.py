@@ -1,13 +1,29 @@
-"""`comptoir.events.v1.EventsService`, offered by every service: events are published again."""
+"""`comptoir.events.v1.EventsService`, offered by every service.
 
+Events are published again; those that could not be handled are listed and
+handled once more.
+"""
+
+from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from comptoir.events.v1 import events_service_pb2 as pb
+from comptoir_runtime import paging
 from comptoir_runtime.bus import BusUnavailable
+from comptoir_runtime.database import Row
+from comptoir_runtime.dead_letters import OBSOLETE, QUARANTINED, REDRIVEN, DeadLetters
 from comptoir_runtime.errors import Unavailable
-from comptoir_runtime.rpc import Binding, Call, process
+from comptoir_runtime.rpc import Binding, Call, process, query, step
 
 SERVICE = pb.DESCRIPTOR.services_by_name["EventsService"]
+_STATES = {
+    QUARANTINED: pb.DeadLetter.STATE_QUARANTINED,
+    REDRIVEN: pb.DeadLetter.STATE_REDRIVEN,
+    OBSOLETE: pb.DeadLetter.STATE_OBSOLETE,
+}
+_NAMES = {number: name for name, number in _STATES.items()}
+_BEGINNING = ("2000-01-01T00:00:00+00:00", str(UUID(int=0)))
 
 
 class Replayer(Protocol):
@@ -24,8 +40,9 @@ class EventsNotStored(Unavailable):
 class EventsService:
     """Repair of the streams: needs no request id, consumers ignore what they have seen."""
 
-    def __init__(self, replayer: Replayer) -> None:
+    def __init__(self, replayer: Replayer, dead_letters: DeadLetters) -> None:
         self._replayer = replayer
+        self._dead_letters = dead_letters
 
     @process
     async def ReplayEvents(  # noqa: N802 - named by the proto
@@ -39,7 +56,46 @@ class EventsService:
             raise EventsNotStored("not all of the events could be published") from None
         return pb.ReplayEventsResponse(replayed_count=count)
 
+    @query
+    async def ListDeadLetters(  # noqa: N802 - named by the proto
+        self, request: pb.ListDeadLettersRequest, call: Call
+    ) -> pb.ListDeadLettersResponse:
+        page = paging.parse(request)
+        moment, event_id = page.after or _BEGINNING
+        after = (datetime.fromisoformat(moment), UUID(event_id))
+        state = _NAMES.get(request.state, QUARANTINED)
+        rows = await self._dead_letters.page(call.session, state, after, page.size + 1)
+        response = pb.ListDeadLettersResponse(
+            dead_letters=[_letter(row, row["state"]) for row in rows[: page.size]]
+        )
+        if len(rows) > page.size:
+            last = rows[page.size - 1]
+            values = (last["first_at"].isoformat(), str(last["id"]))
+            response.next_page_token = paging.token(values, request)
+        return response
 
-def binding(replayer: Replayer) -> Binding:
+    @step
+    async def RedriveDeadLetter(  # noqa: N802 - named by the proto
+        self, request: pb.RedriveDeadLetterRequest, call: Call
+    ) -> pb.RedriveDeadLetterResponse:
+        row, state = await self._dead_letters.redrive(call.session, UUID(request.id))
+        return pb.RedriveDeadLetterResponse(dead_letter=_letter(row, state))
+
+
+def binding(replayer: Replayer, dead_letters: DeadLetters) -> Binding:
     """The binding every server adds to its own."""
-    return Binding(SERVICE, EventsService(replayer))
+    return Binding(SERVICE, EventsService(replayer, dead_letters))
+
+
+def _letter(row: Row, state: str) -> pb.DeadLetter:
+    letter = pb.DeadLetter(
+        id=str(row["id"]),
+        producer=row["producer"],
+        type=row["type"],
+        subject=row["subject"],
+        error=row["error"],
+        deliveries=row["deliveries"],
+        state=_STATES[state],
+    )
+    letter.quarantine_time.FromDatetime(row["first_at"])
+    return letter

@@ -14,20 +14,24 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from comptoir_runtime.bus.subscription import Handler
-from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.database import Session
 from comptoir_runtime.event_options import EventType
 from comptoir_runtime.telemetry import TRACEPARENT, span
 
 _log = logging.getLogger(__name__)
 
 # Sorted by id, so that two processes with the same events do not wait for each other in a circle.
+# An event that is known may come with other numbers, when its producer had to number again: then
+# it is these that tell whether something is missing.
 _TAKE_IN = """
 INSERT INTO inbox (id, producer, type, producer_seq, previous_seq)
 SELECT id, $1, type, seq, previous
 FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[]) AS event (id, type, seq, previous)
 ORDER BY id
-ON CONFLICT (id) DO NOTHING
-RETURNING id"""
+ON CONFLICT (id) DO UPDATE
+SET producer_seq = excluded.producer_seq, previous_seq = excluded.previous_seq
+WHERE inbox.producer_seq <> excluded.producer_seq OR inbox.previous_seq <> excluded.previous_seq
+RETURNING id, xmax = 0 AS is_new"""
 
 _QUARANTINE = """
 INSERT INTO dead_letter (id, producer, subject, type, payload, headers, error, deliveries)
@@ -35,10 +39,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (id) DO UPDATE
 SET error = excluded.error, deliveries = excluded.deliveries, state = 'quarantined'"""
 
-_DEAD_LETTER = """
-SELECT id, producer, subject, type, payload, headers FROM dead_letter
-WHERE id = $1 AND state = 'quarantined' FOR UPDATE"""
-_REDRIVEN = "UPDATE dead_letter SET state = 'redriven' WHERE id = $1"
+# Before an event is handled that may be what ends the process: how often that has been so.
+_BEGIN_TRIAL = """
+INSERT INTO dead_letter
+  (id, producer, subject, type, payload, headers, error, deliveries, state)
+VALUES ($1, $2, $3, $4, $5, $6, 'the process ended while it was being handled', 1, 'trying')
+ON CONFLICT (id) DO UPDATE SET deliveries = dead_letter.deliveries + 1
+WHERE dead_letter.state = 'trying'"""
+_END_TRIAL = "DELETE FROM dead_letter WHERE id = $1 AND state = 'trying'"
+_TRIALS = """
+SELECT id, deliveries FROM dead_letter WHERE id = ANY ($1::uuid[]) AND state = 'trying'"""
 
 _CURSOR = """
 SELECT contiguous_seq, gap_until, gap_since FROM inbox_cursor WHERE producer = $1 AND type = $2"""
@@ -98,55 +108,55 @@ class Inbox:
 
     async def take_in(self, session: Session, events: Sequence[Delivered]) -> int:
         """Runs the handlers of the events that are new, in order; answers how many were."""
-        rows = await session.fetch(_TAKE_IN, self.producer, *_columns(events))
-        new = {row["id"] for row in rows}
-        count = len(new)
-        for event in events:
+        # The same event may be twice in one batch.
+        once = list({event.id: event for event in events}.values())
+        rows = await session.fetch(_TAKE_IN, self.producer, *_columns(once))
+        new = {row["id"] for row in rows if row["is_new"]}
+        for event in once:
             if event.id in new:
-                new.remove(event.id)  # the same event may be twice in one batch
-                await self._handle(session, event)
-        return count
+                await self.handle(session, event)
+        return len(new)
+
+    async def trials(self, session: Session, events: Sequence[Delivered]) -> dict[UUID, int]:
+        """Of events that were tried alone and not brought to an end: how often."""
+        rows = await session.fetch(_TRIALS, [event.id for event in events])
+        return {row["id"]: row["deliveries"] for row in rows}
+
+    async def begin_trial(self, session: Session, event: Delivered) -> None:
+        """Writes down that this event is handled next, in case that ends the process."""
+        await session.execute(_BEGIN_TRIAL, *self._letter(event))
+
+    async def end_trial(self, session: Session, event: Delivered) -> None:
+        """However it went, the process has survived it."""
+        await session.execute(_END_TRIAL, event.id)
 
     async def quarantine(
         self, session: Session, event: Delivered, error: BaseException | str, deliveries: int
-    ) -> None:
-        """Puts an event aside with its reason; it counts as taken in."""
+    ) -> bool:
+        """Puts an event aside with its reason; it counts as taken in.
+
+        False when another process has taken it in meanwhile: then there is nothing to put aside.
+        """
+        rows = await session.fetch(_TAKE_IN, self.producer, *_columns([event]))
+        if not any(row["is_new"] for row in rows):
+            await self.end_trial(session, event)
+            return False
         # The text may quote what a customer typed; the kind of error and the place are in the log.
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-        await session.execute(
-            _QUARANTINE,
-            event.id,
-            self.producer,
-            event.subject,
-            event.type,
-            event.payload,
-            dict(event.headers),
-            text[:2000],
-            deliveries,
-        )
-        await session.fetch(_TAKE_IN, self.producer, *_columns([event]))
-
-    async def redrive(self, transactions: Transactions, event_id: UUID) -> bool:
-        """Runs the handler of a quarantined event once more; False when there is no such event.
-
-        When the handler fails again its exception is raised and the event stays in quarantine.
-        """
-        async with transactions() as session:
-            row = await session.fetchrow(_DEAD_LETTER, event_id)
-            if row is None or row["producer"] != self.producer:
-                return False
-            headers = row["headers"]
-            event = Delivered(row["id"], row["type"], row["subject"], row["payload"], 0, 0, headers)
-            await self._handle(session, event)
-            await session.execute(_REDRIVEN, event_id)
-            return True
+        await session.execute(_QUARANTINE, *self._letter(event), text[:2000], deliveries)
+        return True
 
     async def find_gaps(self, session: Session, types: Iterable[str]) -> list[Gap]:
         """Moves the cursors on; answers the gaps that are open."""
         found = [await self._advance(session, name) for name in sorted(types)]
         return [gap for gap in found if gap is not None]
 
-    async def _handle(self, session: Session, event: Delivered) -> None:
+    def handles(self, type_name: str) -> bool:
+        """Whether there is a handler for this type of event."""
+        return type_name in self._by_name
+
+    async def handle(self, session: Session, event: Delivered) -> None:
+        """Runs the handler of the event, whether it is known or not."""
         known = self._by_name.get(event.type)
         if known is None:
             return  # the consumer in NATS may still name a type that is no longer handled
@@ -156,6 +166,10 @@ class Inbox:
         # Part of the trace of whoever caused the event, however much later it is.
         with span(f"{event.type} process", event.headers.get(TRACEPARENT), attributes):
             await known[1](session, message)
+
+    def _letter(self, event: Delivered) -> tuple[Any, ...]:
+        headers = dict(event.headers)
+        return (event.id, self.producer, event.subject, event.type, event.payload, headers)
 
     async def _advance(self, session: Session, name: str) -> Gap | None:
         cursor = await session.fetchrow(_CURSOR, self.producer, name)

@@ -30,11 +30,12 @@ from comptoir_runtime.auth import (
     keys_of_jwks,
     load_keys,
 )
-from comptoir_runtime.bus import Bus, Subscription
+from comptoir_runtime.bus import Bus, Limits, Subscription
 from comptoir_runtime.channel import open_channel
 from comptoir_runtime.clock import Clock
 from comptoir_runtime.consumer import consumers
 from comptoir_runtime.database import Database, DatabaseSettings, Transactions
+from comptoir_runtime.dead_letters import DeadLetters
 from comptoir_runtime.errors import DatabaseUnavailable
 from comptoir_runtime.outbox import Relay
 from comptoir_runtime.rpc import Binding, Pipeline
@@ -165,17 +166,19 @@ class Service:
     async def _serve(self, parts: Parts, migrations_package: str) -> None:
         runtime, settings, stack = self.runtime, self.settings, self._stack
         transactions = runtime.transactions
-        relay = Relay(runtime.database, runtime.bus, self.name)
+        limits = Limits(settings.nats_replicas, settings.facts_max_bytes)
+        relay = Relay(runtime.database, runtime.bus, self.name, limits=limits)
+        takers = consumers(runtime.bus, runtime.database, parts.subscriptions)
+        dead_letters = DeadLetters(each.inbox for each in takers)
         pipeline = Pipeline(self.name, transactions, Verifier(runtime.keyring), runtime.clock)
         server = Server(
             self.name,
-            [*parts.bindings, events_service.binding(relay)],
+            [*parts.bindings, events_service.binding(relay, dead_letters)],
             pipeline,
             listen=settings.listen,
             development=settings.development,
             max_concurrent_rpcs=settings.max_concurrent_rpcs,
         )
-        takers = consumers(runtime.bus, runtime.database, parts.subscriptions)
         checks = {"database": readiness.migrated(transactions, migrations_package)}
         if not parts.makes_keys:
             checks["keys"] = readiness.has_user_keys(runtime.keyring)

@@ -37,6 +37,10 @@ class Settings:
 
     database_url: str = dataclasses.field(repr=False)  # holds a password
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_replicas: int = 1
+    """Servers that keep each stream; an odd number."""
+    facts_max_bytes: int = 1 << 30
+    """How large the stream of facts may become; a full one refuses, and the outbox holds."""
     listen: str = "127.0.0.1:0"
     """host:port; port 0 takes a free one, named in the log field `listening`."""
     service_jwks: Path | None = None

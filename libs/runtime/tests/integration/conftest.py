@@ -36,6 +36,14 @@ def runtime_url(runtime_template: str, database_clones: Clones) -> Iterator[str]
 
 
 @pytest.fixture
+def another_url(runtime_template: str, database_clones: Clones) -> Iterator[str]:
+    """A second database: a neighbour's."""
+    name = database_clones.clone(runtime_template)
+    yield database_clones.url(name, runtime_template)
+    database_clones.retire(name)
+
+
+@pytest.fixture
 async def database(runtime_url: str) -> AsyncIterator[Database]:
     opened = await Database.connect(DatabaseSettings(url=runtime_url))
     yield opened
@@ -68,6 +76,14 @@ def own_nats() -> Iterator[EmbeddedNats]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
+
+
+@pytest.fixture
+async def neighbour(another_url: str, world: World) -> AsyncIterator[World]:
+    """A consumer with a database of its own, on the same bus."""
+    opened = await Database.connect(DatabaseSettings(url=another_url))
+    yield World(opened, world.bus, world._stack)
+    await opened.close()
 
 
 @pytest.fixture

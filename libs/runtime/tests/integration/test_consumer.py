@@ -12,6 +12,7 @@ from comptoir_local.embedded import EmbeddedNats
 from comptoir_runtime.bus import Subscription
 from comptoir_runtime.consumer import Policy, consumers
 from comptoir_runtime.database import Database, DatabaseSettings, Session
+from comptoir_runtime.dead_letters import DeadLetters, EventStillFails, NoSuchDeadLetter
 from comptoir_runtime.event_options import Kind, NotAnEvent, event_type
 from comptoir_runtime.ids import uuid7
 from libs.runtime.tests import sample
@@ -198,17 +199,26 @@ class TestConsumer:
         await world.emit(sample.ThingHappened(thing_id="a"))
         await until(lambda: _dead_letters(world, 1))
         event_id = await world.value("SELECT id FROM dead_letter")
-        inbox = made[0].inbox
+        letters = DeadLetters(each.inbox for each in made)
 
-        with pytest.raises(ValueError, match="broken"):
-            await inbox.redrive(world.database.transactions, event_id)
+        async def redrive() -> str:
+            async with world.database.transactions() as session:
+                return (await letters.redrive(session, event_id))[1]
+
+        with pytest.raises(EventStillFails, match="ValueError"):
+            await redrive()
         assert await world.value("SELECT state FROM dead_letter") == "quarantined"
         broken = False
-        assert await inbox.redrive(world.database.transactions, event_id) is True
-        assert await inbox.redrive(world.database.transactions, event_id) is False
+        assert await redrive() == "redriven"
+        assert await redrive() == "redriven"
 
         assert await world.value("SELECT state FROM dead_letter") == "redriven"
         assert await world.counts() == {"a": 1}
+
+    async def test_what_was_never_put_aside_cannot_be_driven_again(self, world: World) -> None:
+        async with world.database.transactions() as session:
+            with pytest.raises(NoSuchDeadLetter):
+                await DeadLetters([]).redrive(session, uuid7())
 
     async def test_trouble_with_the_database_is_not_the_events_fault(self, world: World) -> None:
         failures = 5
@@ -311,7 +321,8 @@ async def _has(seen: list[Any], count: int) -> bool:
 
 
 async def _dead_letters(world: World, count: int) -> bool:
-    return bool(await world.value("SELECT count(*) FROM dead_letter") == count)
+    letters = "SELECT count(*) FROM dead_letter WHERE state = 'quarantined'"
+    return bool(await world.value(letters) == count)
 
 
 async def _all_acknowledged(world: World, stream: str) -> bool:

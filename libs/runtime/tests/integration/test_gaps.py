@@ -26,6 +26,7 @@ class TestGaps:
         clock = ManualClock(datetime(2026, 5, 1, tzinfo=UTC))
         database = await Database.connect(DatabaseSettings(url=runtime_url), clock)
         world._stack.push_async_callback(database.close)
+        await world.frail_stream(FACTS)
         world.relay()
         await world.emit(*(sample.ThingHappened(thing_id=name) for name in "abc"))
         await world.until_published()

@@ -2,7 +2,8 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Any
+from datetime import timedelta
+from uuid import UUID
 
 from comptoir_local.embedded import EmbeddedNats
 from comptoir_runtime.bus import Bus
@@ -12,18 +13,8 @@ from comptoir_runtime.outbox import Relay, upkeep
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.world import FACTS, STATES, World, stop, until
 
+TAKEN_IN = "INSERT INTO inbox VALUES ($1, 'p', 't', 1, 0, now() - make_interval(days => $2))"
 SEQUENCES = "SELECT kind, producer_seq, previous_seq FROM outbox ORDER BY position"
-
-
-async def messages(world: World, stream: str) -> list[dict[str, Any]]:
-    """Every message of a stream: subject, headers and producer sequence."""
-    found = []
-    state = await world.stream(stream)
-    client = world.bus.client.jetstream()
-    for sequence in range(state["first_seq"], state["last_seq"] + 1):
-        message = await client.get_msg(stream, sequence)
-        found.append({"subject": message.subject, "data": message.data, **(message.headers or {})})
-    return found
 
 
 class TestPublishing:
@@ -33,12 +24,13 @@ class TestPublishing:
         await world.emit(event)
         await world.until_published()
 
-        (stored,) = await messages(world, FACTS)
+        (stored,) = await world.messages(FACTS)
         ((event_id, created),) = await world.rows("SELECT id, created_at FROM outbox")
         assert stored == {
             "subject": "comptoir.runtimetest.v1.ThingHappened.a",
             "data": event.SerializeToString(),
             "Nats-Msg-Id": str(event_id),
+            "Nats-Expected-Last-Sequence": "0",
             "ce-specversion": "1.0",
             "ce-id": str(event_id),
             "ce-type": "comptoir.runtimetest.v1.ThingHappened",
@@ -76,13 +68,13 @@ class TestPublishing:
         await world.until_published()
         await stop(task)
         async with world.database.transactions() as session:
-            await session.execute("DELETE FROM outbox")
+            await session.execute("DELETE FROM outbox WHERE producer_seq = 1")
 
         world.relay()
         await world.emit(sample.ThingHappened(thing_id="b"))
         await world.until_published()
 
-        assert await world.rows(SEQUENCES) == [(1, 3, 1)]
+        assert await world.rows(SEQUENCES) == [(1, 2, 0), (1, 3, 1)]
 
     async def test_of_several_states_only_the_newest_is_published(self, world: World) -> None:
         for number in range(1, 4):
@@ -93,7 +85,7 @@ class TestPublishing:
         await world.until_published()
 
         stored = [
-            sample.ThingState.FromString(each["data"]) for each in await messages(world, STATES)
+            sample.ThingState.FromString(each["data"]) for each in await world.messages(STATES)
         ]
         assert [(each.thing_id, each.number) for each in stored] == [("a", 3), ("b", 9)]
         replaced = await world.rows("SELECT stream_seq FROM outbox ORDER BY position")
@@ -166,13 +158,13 @@ class TestLostStreams:
         await world.bus.api(f"STREAM.DELETE.{FACTS}")
         await world.bus.api(f"STREAM.DELETE.{STATES}")
         world.relay()
-        await until(lambda: _stream_has(world, FACTS, 2))
-        await until(lambda: _stream_has(world, STATES, 1))
+        await world.until_stream_has(FACTS, 2)
+        await world.until_stream_has(STATES, 1)
 
         assert await world.rows(SEQUENCES) == before
-        facts = [each["Comptoir-Sequence"] for each in await messages(world, FACTS)]
+        facts = [each["Comptoir-Sequence"] for each in await world.messages(FACTS)]
         assert facts == ["1", "2"]
-        (state,) = await messages(world, STATES)
+        (state,) = await world.messages(STATES)
         assert sample.ThingState.FromString(state["data"]).number == 2
 
     async def test_a_stream_deleted_under_a_running_relay_is_noticed_by_the_next_event(
@@ -184,9 +176,9 @@ class TestLostStreams:
 
         await world.bus.api(f"STREAM.DELETE.{FACTS}")
         await world.emit(sample.ThingHappened(thing_id="b"))
-        await until(lambda: _stream_has(world, FACTS, 2))
+        await world.until_stream_has(FACTS, 2)
 
-        assert sorted(each["subject"][-1] for each in await messages(world, FACTS)) == ["a", "b"]
+        assert sorted(each["subject"][-1] for each in await world.messages(FACTS)) == ["a", "b"]
 
     async def test_what_a_stream_lost_at_its_end_is_published_again(self, world: World) -> None:
         """As after a restore of NATS: the stream ends before what the outbox has recorded."""
@@ -202,9 +194,9 @@ class TestLostStreams:
             )
 
         world.relay()
-        await until(lambda: _stream_has(world, FACTS, 2))
+        await world.until_stream_has(FACTS, 2)
 
-        assert [each["subject"][-1] for each in await messages(world, FACTS)] == ["a", "b"]
+        assert [each["subject"][-1] for each in await world.messages(FACTS)] == ["a", "b"]
 
     async def test_subjects_of_another_version_stay_in_the_stream(self, world: World) -> None:
         config = {"name": FACTS, "subjects": ["comptoir.runtimetest.v1.ThingYetToCome.*"]}
@@ -232,7 +224,7 @@ class TestReplay:
 
         assert await relay.replay(Kind.FACT, 2, 4) == 3
 
-        stored = await messages(world, FACTS)
+        stored = await world.messages(FACTS)
         assert [each["Comptoir-Sequence"] for each in stored] == list("12345234")
         assert [each["ce-id"] for each in stored[5:]] == [each["ce-id"] for each in stored[1:4]]
         assert len({each["Nats-Msg-Id"] for each in stored}) == 8
@@ -272,21 +264,25 @@ class TestSweep:
         await stop(task)
         await world.emit(sample.ThingHappened(thing_id="unpublished"))
         async with world.database.transactions() as session:
-            await session.execute("UPDATE outbox SET created_at = now() - interval '9 days'")
-            await session.execute("UPDATE outbox SET created_at = now() WHERE position = 1")
-            await session.execute(
-                "INSERT INTO inbox SELECT gen_random_uuid(), 'p', 't', 1, 0, now() - age"
-                " FROM unnest(ARRAY[interval '9 days', interval '11 days']) AS age"
-            )
+            for position in range(2, 6):
+                aged = "UPDATE outbox SET id = $1 WHERE position = $2"
+                await session.execute(aged, _id(9, position), position)
+            taken = [(_id(9, 1), 9), (_id(11, 2), 11), (_id(12, 3), 0)]
+            for event_id, days in taken:
+                await session.execute(TAKEN_IN, event_id, days)
 
         connection = await world.database.dedicated()
-        assert await upkeep.sweep(connection) is False
+        sweep = upkeep.Sweep()
+        while await sweep.step(connection):
+            pass
         await connection.close()
 
         left = await world.rows("SELECT position, kind FROM outbox ORDER BY position")
         # Young; the newest state, however old; and what is not published yet.
         assert left == [(1, 1), (4, 2), (5, 1)]
-        assert await world.value("SELECT count(*) FROM inbox") == 1
+        # By the time of the effect, not of the event.
+        left = await world.rows("SELECT id FROM inbox ORDER BY id")
+        assert left == [(taken[2][0],), (taken[0][0],)]
 
 
 class TestOutage:
@@ -304,7 +300,7 @@ class TestOutage:
         own_nats.start()
         await outage.until_published()
 
-        stored = await messages(outage, FACTS)
+        stored = await outage.messages(FACTS)
         names = ["before", *(f"during{number}" for number in range(20))]
         assert [each["subject"].rsplit(".", 1)[1] for each in stored] == names
         assert [each["Comptoir-Sequence"] for each in stored] == [str(n) for n in range(1, 22)]
@@ -337,21 +333,17 @@ class TestOutage:
             if file.is_file():
                 file.unlink()
         own_nats.start()
-        await until(lambda: _stream_has(outage, FACTS, 1))
-        await until(lambda: _stream_has(outage, STATES, 1))
+        await outage.until_stream_has(FACTS, 1)
+        await outage.until_stream_has(STATES, 1)
 
         assert (await outage.stream(FACTS))["messages"] == 1
         assert (await outage.stream(STATES))["messages"] == 1
 
 
+def _id(days: int, number: int) -> UUID:
+    """An id made so many days ago."""
+    return UUID(int=upkeep.first_id_after(timedelta(days=days, minutes=-1)).int + number)
+
+
 async def _leads(relay: Relay) -> bool:
     return relay.leading
-
-
-async def _stream_has(world: World, name: str, count: int) -> bool:
-    if not world.bus.is_connected:
-        return False
-    try:
-        return bool((await world.stream(name))["messages"] == count)
-    except Exception:  # noqa: BLE001 - not there yet
-        return False

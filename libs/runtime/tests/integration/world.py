@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from google.protobuf.message import Message
+from nats.js.errors import NotFoundError
 
-from comptoir_runtime.bus import Bus, Subscription
+from comptoir_runtime.bus import ApiError, Bus, BusUnavailable, Subscription
 from comptoir_runtime.consumer import Policy, consumers
 from comptoir_runtime.database import Database, Session
 from comptoir_runtime.event_options import event_type
 from comptoir_runtime.outbox import Relay
-from comptoir_runtime.outbox.relay import POLL_SECONDS
 from libs.runtime.tests import sample
 
 TYPES = [event_type(each) for each in (sample.ThingHappened, sample.ThingEnded, sample.ThingState)]
@@ -42,12 +42,8 @@ class World:
         self._stack.push_async_callback(stop, task)
         return task
 
-    def relay(
-        self, bus: Bus | None = None, *, poll_seconds: float = POLL_SECONDS
-    ) -> tuple[Relay, asyncio.Task[None]]:
-        relay = Relay(
-            self.database, bus or self.bus, sample.SERVICE, TYPES, poll_seconds=poll_seconds
-        )
+    def relay(self, bus: Bus | None = None, **options: Any) -> tuple[Relay, asyncio.Task[None]]:
+        relay = Relay(self.database, bus or self.bus, sample.SERVICE, TYPES, **options)
         return relay, self.background(relay.run())
 
     def consume(
@@ -78,6 +74,38 @@ class World:
 
     async def until_published(self) -> None:
         await until(self._all_published)
+
+    async def frail_stream(self, name: str) -> None:
+        """Makes a stream from which messages can be deleted, as a broken disk would."""
+        await self.bus.connected()
+        kind = "ThingState" if name == STATES else "ThingHappened"
+        subjects = [f"comptoir.{sample.SERVICE}.v1.{kind}.*"]
+        await self.bus.api(f"STREAM.CREATE.{name}", {"name": name, "subjects": subjects})
+
+    async def messages(self, name: str) -> list[dict[str, Any]]:
+        """Every message of a stream, in order: its headers, and its subject and data."""
+        state, found = await self.stream(name), []
+        client = self.bus.client.jetstream()
+        for sequence in range(state["first_seq"], state["last_seq"] + 1):
+            with contextlib.suppress(NotFoundError):
+                message = await client.get_msg(name, sequence)
+                content = {"subject": message.subject, "data": message.data}
+                found.append({**content, **(message.headers or {})})
+        return found
+
+    async def happened(self) -> list[str]:
+        """The things in the stream of facts, in order."""
+        return [each["subject"].rsplit(".", 1)[1] for each in await self.messages(FACTS)]
+
+    async def until_stream_has(self, name: str, count: int) -> None:
+        await until(lambda: self._stream_has(name, count))
+        assert (await self.stream(name))["messages"] == count
+
+    async def _stream_has(self, name: str, count: int) -> bool:
+        try:
+            return bool((await self.stream(name))["messages"] == count)
+        except (BusUnavailable, ApiError):
+            return False
 
     async def stream(self, name: str) -> dict[str, Any]:
         """The state of a stream, as JetStream tells it."""

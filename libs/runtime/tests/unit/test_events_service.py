@@ -3,6 +3,7 @@ import pytest
 from comptoir.events.v1 import events_service_pb2 as pb
 from comptoir.options.v1 import event_pb2
 from comptoir_runtime.bus import BusUnavailable
+from comptoir_runtime.dead_letters import DeadLetters
 from comptoir_runtime.events_service import EventsNotStored, EventsService, binding
 from comptoir_runtime.rpc.procedures import procedures_of
 
@@ -24,20 +25,24 @@ class FakeReplayer:
 class TestReplayEvents:
     async def test_asks_the_relay_and_counts(self) -> None:
         replayer = FakeReplayer()
-        answer = await EventsService(replayer).ReplayEvents(REQUEST, None)  # type: ignore[arg-type]  # not used
+        answer = await EventsService(replayer, DeadLetters([])).ReplayEvents(REQUEST, None)  # type: ignore[arg-type]  # not used
         assert answer == pb.ReplayEventsResponse(replayed_count=7)
         assert replayer.asked == [(2, 3, 9)]
 
     async def test_a_bus_that_is_down_is_a_named_failure(self) -> None:
-        service = EventsService(FakeReplayer(BusUnavailable("gone")))
+        service = EventsService(FakeReplayer(BusUnavailable("gone")), DeadLetters([]))
         with pytest.raises(EventsNotStored):
             await service.ReplayEvents(REQUEST, None)  # type: ignore[arg-type]  # not used
 
+
+class TestAccess:
     def test_is_for_services_and_staff_with_the_permission(self) -> None:
-        (procedure,) = procedures_of([binding(FakeReplayer())])
-        assert procedure.rule.permissions == {"events.replay"}
-        assert (procedure.rule.service, procedure.rule.anyone, procedure.rule.owner) == (
-            True,
-            False,
-            False,
-        )
+        procedures = procedures_of([binding(FakeReplayer(), DeadLetters([]))])
+        assert len(procedures) == 3
+        for procedure in procedures:
+            assert procedure.rule.permissions == {"events.replay"}
+            assert (procedure.rule.service, procedure.rule.anyone, procedure.rule.owner) == (
+                True,
+                False,
+                False,
+            )

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from google.protobuf.message import Message
 
@@ -55,9 +56,39 @@ def _replay(_: "ServiceHarness") -> Message:
     )
 
 
+_DEAD_LETTER = """
+INSERT INTO dead_letter (id, producer, subject, type, payload, headers, error, deliveries)
+VALUES ($1, 'nobody', 'nobody.v1.Thing.key', 'nobody.v1.Thing', '', '{}', 'ValueError: no', 8)"""
+
+
+async def _put_aside(harness: "ServiceHarness", count: int) -> list[str]:
+    """Events of a type that nobody handles any more."""
+    ids = [uuid4() for _ in range(count)]
+    async with harness.transactions() as session:
+        for each in ids:
+            await session.execute(_DEAD_LETTER, each)
+    return [str(each) for each in ids]
+
+
+async def _dead_letters(harness: "ServiceHarness") -> Message:
+    await _put_aside(harness, 3)
+    return events_service_pb2.ListDeadLettersRequest()
+
+
+async def _a_dead_letter(harness: "ServiceHarness") -> Message:
+    first, _ = await _put_aside(harness, 2)
+    return events_service_pb2.RedriveDeadLetterRequest(request_id=str(uuid4()), id=first)
+
+
+def _on_duty(tokens: TokenFactory) -> str:
+    return tokens.staff("events.replay")
+
+
 # What the runtime offers in every service needs no example of the service's own.
 COMMON: Examples = {
-    "ReplayEvents": Example(_replay, token=lambda tokens: tokens.staff("events.replay"))
+    "ReplayEvents": Example(_replay, token=_on_duty),
+    "ListDeadLetters": Example(_dead_letters, token=_on_duty),
+    "RedriveDeadLetter": Example(_a_dead_letter, token=_on_duty),
 }
 
 

@@ -72,6 +72,7 @@ class ServiceHarness:
         }
         self._procedures = {each.name: each for each in procedures_of(service.name)}
         self._sequence = itertools.count(1)
+        self._numbers: dict[UUID, int] = {}
 
     async def __aenter__(self) -> Self:
         declared = self.declared
@@ -180,9 +181,10 @@ class ServiceHarness:
             raise LookupError(f"{self.declared.name} does not subscribe to {subject.name}")
         handlers = {event_type(each): run for each, run in subscription.handlers.items()}
         inbox = Inbox(subscription.producer, handlers)
-        number = next(self._sequence)
+        event_id = event_id or uuid4()
+        number = self._numbers.setdefault(event_id, next(self._sequence))
         delivered = Delivered(
-            event_id or uuid4(),
+            event_id,
             subject.name,
             subject.subject(event),
             event.SerializeToString(),

@@ -7,17 +7,18 @@ consumers go on where they stopped.
 import comptoir_runtime.bus.lean_client  # noqa: F401 - first, for its effect: others import nats
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
 from comptoir_runtime.bus.follower import Follower
-from comptoir_runtime.bus.publisher import Acknowledged, Outgoing
+from comptoir_runtime.bus.publisher import Outgoing
 from comptoir_runtime.bus.signals import Listener, signals
+from comptoir_runtime.bus.streams import Limits
 from comptoir_runtime.bus.subscription import Handler, Subscription
 
 __all__ = [
-    "Acknowledged",
     "ApiError",
     "Bus",
     "BusUnavailable",
     "Follower",
     "Handler",
+    "Limits",
     "Listener",
     "Message",
     "Outgoing",

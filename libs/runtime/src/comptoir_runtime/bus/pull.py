@@ -7,6 +7,7 @@ request is sent while a batch is being worked on.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +16,7 @@ import orjson
 from nats.aio.subscription import Subscription
 
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
+from comptoir_runtime.pace import Pace
 
 _SECOND = 1_000_000_000
 _REQUEST_SECONDS = 30
@@ -61,6 +63,7 @@ class Pull:
         self._wanted = 0
         self._lost: str | None = None
         self._arrived = asyncio.Event()
+        self._enough = asyncio.Event()
         self._heard_at = time.monotonic()
         self._check_at = self._heard_at + IDLE_SECONDS
         self._requests = 0
@@ -83,9 +86,10 @@ class Pull:
             except (nats.errors.Error, OSError):
                 pass  # it ended with its connection
 
-    async def next(self) -> list[Message]:
+    async def next(self, pace: Pace | None = None) -> list[Message]:
         """What has arrived, at most one batch; waits when there is nothing.
 
+        With a `pace` more is gathered while messages keep coming, until there is a whole batch.
         Raises `ConsumerLost` when the consumer has to be opened again.
         """
         while not self._buffer:
@@ -100,12 +104,23 @@ class Pull:
                 await self._idle()
                 if time.monotonic() >= self._check_at:
                     await self._check()
+        if pace is not None:
+            await self._gather(pace)
         self._check_at = time.monotonic() + IDLE_SECONDS
         taken = self._buffer[: self._batch]
         del self._buffer[: self._batch]
         if not self._buffer:
             await self._request()
         return taken
+
+    async def _gather(self, pace: Pace) -> None:
+        pause = pace.pause(time.monotonic())
+        if pause > 0 and len(self._buffer) < self._batch:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._enough.wait()
+        pace.begin(time.monotonic())
 
     async def _request(self) -> None:
         """Opens a request unless one is open."""
@@ -134,6 +149,8 @@ class Pull:
         if status is None:
             self._wanted -= 1
             self._buffer.append(message)
+            if len(self._buffer) >= self._batch:
+                self._enough.set()
         elif status == _HEARTBEAT or not message.subject.endswith(f".{self._requests}"):
             return  # alive, or the end of a request that was given up
         else:
@@ -161,6 +178,7 @@ class Pull:
         if not self._bus.is_connected or self._bus.connections != self._connection:
             self._lost = "the connection was lost"
             self._arrived.set()
+            self._enough.set()
 
 
 def delivery(message: Message) -> tuple[int, int, int, int]:

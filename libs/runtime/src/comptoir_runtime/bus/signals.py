@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 class Listener:
     """A subscription to signals; it lasts until `close`, over lost connections too."""
 
-    def __init__(self, bus: Bus, subject: str, receive: Callable[[bytes], None]) -> None:
+    def __init__(self, bus: Bus, subject: str, receive: Callable[[bytes, str], None]) -> None:
+        """`receive` is called with the data, and with where an answer is expected or ''."""
         self._bus = bus
         self._subject = subject
         self._receive = receive
@@ -56,7 +57,7 @@ class Listener:
                 continue  # the next change of the connection brings us back here
 
     async def _on_message(self, message: Message) -> None:
-        self._receive(message.data)
+        self._receive(message.data, message.reply)
 
 
 def signals(
@@ -71,7 +72,7 @@ def signals(
     if kind.kind is not Kind.SIGNAL:
         raise NotAnEvent(f"{kind.name} is stored: subscribe to it or follow it")
 
-    def receive(data: bytes) -> None:
+    def receive(data: bytes, _: str) -> None:
         event = type()
         try:
             event.ParseFromString(data)

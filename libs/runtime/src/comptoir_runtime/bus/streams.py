@@ -1,16 +1,23 @@
 """The streams of a service: made by the service that owns the events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from comptoir_runtime.bus.connection import ApiError, Bus
+from comptoir_runtime.bus.connection import ApiError, Bus, Message
+from comptoir_runtime.bus.pull import ConsumerLost, Pull, delivery
 from comptoir_runtime.event_options import EventType, Kind, stream_name
 
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
 FACTS_DAYS = 7
-DUPLICATE_WINDOW_SECONDS = 120
+FACTS_BYTES = 1 << 30
+DUPLICATE_WINDOW_SECONDS = 600
+_READ_BATCH = 500
+_FORGET_AFTER = 30 * _SECOND
+# Names of subjects in one answer of the server.
+_SUBJECTS_PAGE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,26 @@ class StreamState:
     created: str
     """When this very stream was made; another value means another stream of the same name."""
     last_sequence: int
+    first_sequence: int = 1
+    first_time: datetime | None = None
+    """When the oldest message was stored; None when there is none."""
+    subjects: int = 0
+    holes: int = 0
+    """How many messages are missing between the first and the last."""
+    bytes: int = 0
+    max_bytes: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large streams may become and how often they are kept."""
+
+    replicas: int = 1
+    facts_bytes: int = FACTS_BYTES
+    """A full stream refuses; what it refuses waits in the outbox."""
+
+
+DEFAULT_LIMITS = Limits()
 
 
 async def find(bus: Bus, service: str, kind: Kind) -> StreamState | None:
@@ -29,21 +56,111 @@ async def find(bus: Bus, service: str, kind: Kind) -> StreamState | None:
 
 
 async def ensure(
-    bus: Bus, service: str, kind: Kind, types: Iterable[EventType], replicas: int = 1
+    bus: Bus,
+    service: str,
+    kind: Kind,
+    types: Iterable[EventType],
+    limits: Limits = DEFAULT_LIMITS,
 ) -> StreamState:
-    """Makes the stream, or adds the subjects it does not take yet. Harmless when repeated."""
+    """Makes the stream unless it exists and can do what we need of it."""
     name = stream_name(service, kind)
-    subjects = sorted(each.every_subject for each in types if each.kind is kind)
     info = await _info(bus, name)
     if info is None:
-        config = _config(name, kind, subjects, replicas)
+        subjects = _subjects(kind, types)
+        # What cannot be deleted cannot be lost by a slip; the two flags can never be taken back.
+        config = _config(kind, limits) | {"deny_delete": True, "deny_purge": True}
+        config |= {"name": name, "subjects": subjects}
         return _state(await bus.api(f"STREAM.CREATE.{name}", config))
+    return _state(await _adjust(bus, info, kind, types, {"allow_atomic": True}))
+
+
+async def settle(
+    bus: Bus, service: str, kind: Kind, types: Iterable[EventType], limits: Limits
+) -> None:
+    """Gives a stream that exists our limits; when a process starts, and not again.
+
+    In between they belong to whoever runs NATS, and may have his reasons.
+    """
+    info = await _info(bus, stream_name(service, kind))
+    if info is not None:
+        await _adjust(bus, info, kind, types, _config(kind, limits))
+
+
+async def _adjust(
+    bus: Bus,
+    info: dict[str, Any],
+    kind: Kind,
+    types: Iterable[EventType],
+    wanted: dict[str, Any],
+) -> dict[str, Any]:
+    present = info["config"]
     # An older version of this service may still run: what it publishes stays welcome.
-    missing = set(subjects) - set(info["config"]["subjects"])
-    if missing:
-        config = info["config"] | {"subjects": sorted({*info["config"]["subjects"], *missing})}
-        info = await bus.api(f"STREAM.UPDATE.{name}", config)
-    return _state(info)
+    subjects = sorted({*present["subjects"], *_subjects(kind, types)})
+    wanted = wanted | {"subjects": subjects}
+    if all(present.get(key) == value for key, value in wanted.items()):
+        return info
+    return await bus.api(f"STREAM.UPDATE.{present['name']}", present | wanted)
+
+
+def _subjects(kind: Kind, types: Iterable[EventType]) -> list[str]:
+    return sorted(each.every_subject for each in types if each.kind is kind)
+
+
+async def holes(bus: Bus, service: str, kind: Kind) -> list[int]:
+    """The sequences that are missing between the first and the last message."""
+    request = {"deleted_details": True}
+    state = (await bus.api(f"STREAM.INFO.{stream_name(service, kind)}", request))["state"]
+    return [*(state.get("deleted") or ()), *((state.get("lost") or {}).get("msgs") or ())]
+
+
+async def subjects_of(bus: Bus, service: str, kind: Kind) -> list[str]:
+    """Every subject that has a message in the stream."""
+    found: list[str] = []
+    while True:
+        request = {"subjects_filter": ">", "offset": len(found)}
+        info = await bus.api(f"STREAM.INFO.{stream_name(service, kind)}", request)
+        page = info["state"].get("subjects") or {}
+        found += page
+        if len(page) < _SUBJECTS_PAGE:
+            return found
+
+
+async def read(
+    bus: Bus, service: str, kind: Kind, first: int, last: int
+) -> AsyncIterator[list[Message]]:
+    """The messages of a stream from one sequence to another, in groups."""
+    stream = stream_name(service, kind)
+    config = {
+        "ack_policy": "none",
+        "deliver_policy": "by_start_sequence",
+        "opt_start_seq": max(first, 1),
+        "replay_policy": "instant",
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": _FORGET_AFTER,
+    }
+    request = {"stream_name": stream, "config": config}
+    info = await bus.api(f"CONSUMER.CREATE.{stream}", request)
+    if info["num_pending"] == 0:
+        return
+    pull = Pull(bus, stream, info["name"], _READ_BATCH)
+    try:
+        await pull.open()
+        expected = 1
+        while True:
+            group = []
+            for message in await pull.next():
+                _, position, number, left = delivery(message)
+                if number != expected:
+                    raise ConsumerLost("a message was lost on the way")
+                expected += 1
+                if position <= last:
+                    group.append(message)
+            yield group
+            if position >= last or left == 0:
+                return
+    finally:
+        await pull.close()
 
 
 async def _info(bus: Bus, name: str) -> dict[str, Any] | None:
@@ -56,22 +173,36 @@ async def _info(bus: Bus, name: str) -> dict[str, Any] | None:
 
 
 def _state(info: dict[str, Any]) -> StreamState:
-    return StreamState(info["created"], info["state"]["last_seq"])
+    state = info["state"]
+    return StreamState(
+        created=info["created"],
+        last_sequence=state["last_seq"],
+        first_sequence=state["first_seq"],
+        first_time=_moment(state["first_ts"]) if state["messages"] else None,
+        subjects=state.get("num_subjects", 0),
+        holes=state.get("num_deleted", 0),
+        bytes=state["bytes"],
+        max_bytes=info["config"]["max_bytes"],
+    )
 
 
-def _config(name: str, kind: Kind, subjects: Sequence[str], replicas: int) -> dict[str, Any]:
+def _moment(text: str) -> datetime:
+    """To the second: the server writes up to nine digits behind it."""
+    return datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+
+
+def _config(kind: Kind, limits: Limits) -> dict[str, Any]:
     config: dict[str, Any] = {
-        "name": name,
-        "subjects": list(subjects),
         "retention": "limits",
         "storage": "file",
-        "num_replicas": replicas,
+        "num_replicas": limits.replicas,
         "duplicate_window": DUPLICATE_WINDOW_SECONDS * _SECOND,
+        "allow_atomic": True,
         "max_consumers": -1,
         "max_msgs": -1,
-        "max_bytes": -1,
     }
     if kind is Kind.FACT:
         # Full means refused, not forgotten: what is refused stays in the outbox.
-        return config | {"max_age": FACTS_DAYS * _DAY, "discard": "new"}
-    return config | {"max_msgs_per_subject": 1, "discard": "old", "max_age": 0}
+        age = FACTS_DAYS * _DAY
+        return config | {"max_age": age, "discard": "new", "max_bytes": limits.facts_bytes}
+    return config | {"max_msgs_per_subject": 1, "discard": "old", "max_age": 0, "max_bytes": -1}

@@ -5,8 +5,8 @@ LEADER_LOCK = 7_207_002
 
 LEAD = "SELECT pg_try_advisory_lock($1)"
 
-# The relay's own writes need not survive a crash of PostgreSQL: rows that look unpublished are
-# published again, and consumers know them.
+# The relay's own writes need not survive a crash of PostgreSQL: what was published is found again
+# at the end of the stream, with its numbers.
 PREPARE_CONNECTION = "SET synchronous_commit = off; SET statement_timeout = '60s'"
 
 # By state, never "greater than the last": a row may be committed after rows with higher positions.
@@ -19,21 +19,21 @@ LIMIT $1"""
 
 SEQUENCES = "SELECT type, kind, last_seq FROM outbox_sequence"
 
-NUMBER = """
-WITH sequence AS (
+_LAST_OF_TYPES = """
   INSERT INTO outbox_sequence (type, kind, last_seq)
-  SELECT * FROM unnest($4::text[], $5::smallint[], $6::bigint[])
-  ON CONFLICT (type) DO UPDATE SET last_seq = excluded.last_seq)
-UPDATE outbox
-SET producer_seq = number.seq, previous_seq = number.previous
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS number (id, seq, previous)
-WHERE outbox.id = number.id"""
+  SELECT * FROM unnest($5::text[], $6::smallint[], $7::bigint[])
+  ON CONFLICT (type) DO UPDATE
+  SET last_seq = greatest(outbox_sequence.last_seq, excluded.last_seq)"""
 
 # A state that was replaced before it was published has a time but no place in the stream.
-PUBLISHED = """
+PUBLISHED = f"""
+WITH last_of_types AS ({_LAST_OF_TYPES})
 UPDATE outbox
-SET published_at = now(), stream_seq = done.stream_seq
-FROM unnest($1::uuid[], $2::bigint[]) AS done (id, stream_seq)
+SET published_at = now(), stream_seq = done.place,
+    producer_seq = coalesce(done.seq, producer_seq),
+    previous_seq = coalesce(done.previous, previous_seq)
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
+  AS done (id, seq, previous, place)
 WHERE outbox.id = done.id"""
 
 KNOWN_STREAM = "SELECT created FROM outbox_stream WHERE kind = $1"
@@ -46,38 +46,95 @@ WHERE kind = $1 AND producer_seq IS NOT NULL AND stream_seq IS NOT NULL
 ORDER BY producer_seq DESC
 LIMIT 1"""
 
-FACTS_AGAIN = """
-UPDATE outbox SET published_at = NULL, stream_seq = NULL
-WHERE kind = 1 AND published_at IS NOT NULL AND stream_seq > $1"""
-STATES_AGAIN = """
-UPDATE outbox AS this SET published_at = NULL, stream_seq = NULL
-WHERE kind = 2 AND published_at IS NOT NULL AND stream_seq > $1
-  AND NOT EXISTS (SELECT FROM outbox AS newer
-    WHERE newer.kind = 2 AND newer.subject = this.subject AND newer.position > this.position)"""
+_NEWER = """
+SELECT FROM outbox AS newer
+WHERE newer.kind = 2 AND newer.subject = this.subject AND newer.position > this.position"""
 
-# Of the states only the newest: an older one must not overwrite it in the stream.
-REPLAY = """
+# What was found at the end of the stream; answers which of it this database does not know.
+FOUND = f"""
+WITH found AS (
+  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
+    AS found (id, seq, previous, place)),
+last_of_types AS ({_LAST_OF_TYPES}),
+marked AS (
+  UPDATE outbox
+  SET published_at = now(), stream_seq = found.place,
+      producer_seq = found.seq, previous_seq = found.previous
+  FROM found
+  WHERE outbox.id = found.id AND outbox.published_at IS NULL)
+SELECT id FROM found WHERE NOT EXISTS (SELECT FROM outbox WHERE outbox.id = found.id)"""
+ADOPT = """
+INSERT INTO outbox (id, kind, subject, type, payload, headers, created_at,
+                    producer_seq, previous_seq, stream_seq, published_at)
+SELECT *, now()
+FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::bytea[], $6::jsonb[],
+            $7::timestamptz[], $8::bigint[], $9::bigint[], $10::bigint[])
+ON CONFLICT (id) DO NOTHING"""
+STATES_AGAIN = f"""
+UPDATE outbox AS this SET published_at = NULL, stream_seq = NULL
+WHERE kind = 2 AND subject = ANY ($1::text[]) AND NOT EXISTS ({_NEWER})"""
+
+# Of the states only the newest: an older one must not overwrite it in the stream. One batch, in
+# the order of ids; answers the last of them.
+AGAIN = f"""
+WITH lost AS (
+  SELECT id FROM outbox AS this
+  WHERE id > $2 AND kind = $1 AND published_at IS NOT NULL
+    AND stream_seq > $3 AND stream_seq < $4 AND created_at > $5
+    AND (kind <> 2 OR NOT EXISTS ({_NEWER}))
+  ORDER BY id
+  LIMIT $6),
+marked AS (
+  UPDATE outbox SET published_at = NULL, stream_seq = NULL
+  FROM lost WHERE outbox.id = lost.id)
+SELECT count(*) AS count, (array_agg(id ORDER BY id DESC))[1] AS last FROM lost"""
+HOLES_AGAIN = """
+UPDATE outbox SET published_at = NULL, stream_seq = NULL
+WHERE kind = 1 AND published_at IS NOT NULL AND stream_seq = ANY ($1::bigint[])"""
+
+# Things that have a state in the stream, as far as this database knows.
+COUNT_STATES = """
+SELECT count(*) FROM (
+  SELECT FROM outbox WHERE kind = 2 AND stream_seq IS NOT NULL GROUP BY subject) AS thing"""
+ABSENT_STATES_AGAIN = f"""
+UPDATE outbox AS this SET published_at = NULL, stream_seq = NULL
+WHERE kind = 2 AND published_at IS NOT NULL AND NOT EXISTS ({_NEWER})
+  AND NOT EXISTS (
+    SELECT FROM unnest($1::text[]) AS present (subject) WHERE present.subject = this.subject)"""
+
+REPLAY = f"""
 SELECT id, kind, subject, type, payload, headers, created_at, producer_seq, previous_seq
 FROM outbox AS this
 WHERE kind = $1 AND producer_seq BETWEEN $2 AND $3
-  AND (kind <> 2 OR NOT EXISTS (SELECT FROM outbox AS newer
-    WHERE newer.kind = 2 AND newer.subject = this.subject AND newer.position > this.position))
+  AND published_at IS NOT NULL AND (kind <> 2 OR NOT EXISTS ({_NEWER}))
 ORDER BY producer_seq
 LIMIT $4"""
 
+# Sweeping walks along the ids, which sort by time: each batch goes on behind the last one, and
+# answers where that is. Nothing is locked for longer than one batch takes.
 SWEEP_FACTS = """
-DELETE FROM outbox WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM outbox
-  WHERE kind = 1 AND created_at < now() - $1::interval AND published_at IS NOT NULL
-  LIMIT $2))"""
+WITH batch AS (
+  SELECT id FROM outbox WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3),
+gone AS (
+  DELETE FROM outbox USING batch
+  WHERE outbox.id = batch.id AND kind = 1 AND published_at IS NOT NULL)
+SELECT id FROM batch ORDER BY id DESC LIMIT 1"""
 # The newest state of a thing is kept for as long as the thing: the stream may have to be rebuilt.
 SWEEP_STATES = """
-DELETE FROM outbox WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM outbox AS this
-  WHERE kind = 2 AND created_at < now() - $1::interval AND published_at IS NOT NULL
-    AND EXISTS (SELECT FROM outbox AS newer
-      WHERE newer.kind = 2 AND newer.subject = this.subject AND newer.position > this.position)
-  LIMIT $2))"""
+WITH batch AS (
+  SELECT id, subject, position FROM outbox
+  WHERE id > $1 AND id < $2 AND kind = 2 AND published_at IS NOT NULL
+  ORDER BY id LIMIT $3),
+gone AS (
+  DELETE FROM outbox AS older USING batch
+  WHERE older.kind = 2 AND older.subject = batch.subject AND older.position < batch.position
+    AND older.published_at IS NOT NULL)
+SELECT id FROM batch ORDER BY id DESC LIMIT 1"""
+# By the time of the effect: an old event may have been taken in today.
 SWEEP_INBOX = """
-DELETE FROM inbox WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM inbox WHERE processed_at < now() - $1::interval LIMIT $2))"""
+WITH batch AS (
+  SELECT id FROM inbox WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3),
+gone AS (
+  DELETE FROM inbox USING batch
+  WHERE inbox.id = batch.id AND processed_at < now() - interval '10 days')
+SELECT id FROM batch ORDER BY id DESC LIMIT 1"""

@@ -1,0 +1,92 @@
+"""F13: an event whose handling ends the process, among others that are innocent."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from comptoir_runtime.bus import Subscription
+from comptoir_runtime.consumer import Policy
+from libs.runtime.tests import sample
+from libs.runtime.tests.integration.world import World, record
+
+ROOT = Path(__file__).parents[4]
+LETTERS = "SELECT subject, error, state FROM dead_letter"
+# A consumer that dies of one event, as of running out of memory: no exception, no last word.
+PROGRAM = """
+import asyncio, os
+from comptoir_runtime.bus import Bus, Subscription
+from comptoir_runtime.consumer import consumers
+from comptoir_runtime.database import Database, DatabaseSettings
+from libs.runtime.tests import sample
+from libs.runtime.tests.integration.test_poison import POLICY
+from libs.runtime.tests.integration.world import record
+
+async def handle(session, message):
+    if message.thing_id == "poison":
+        os._exit(9)
+    await record(session, message)
+
+async def main():
+    database = await Database.connect(DatabaseSettings(url=os.environ["DATABASE_URL"]))
+    bus = Bus(os.environ["NATS_URL"], "taker")
+    bus.start()
+    taking = Subscription(sample.SERVICE, {sample.ThingHappened: handle})
+    (consumer,) = consumers(bus, database, [taking], POLICY)
+    await consumer.run()
+
+asyncio.run(main())
+"""
+POLICY = Policy(ack_wait=0.5, outage_pause=0.05)
+GOOD = [f"{number:02}" for number in range(20)]
+
+
+class TestPoison:
+    async def test_it_is_found_out_and_put_aside_and_its_neighbours_have_their_effect(
+        self, world: World, runtime_url: str, clean_nats: str
+    ) -> None:
+        world.relay()
+        events = [*GOOD[:5], "poison", *GOOD[5:]]
+        await world.emit(*(sample.ThingHappened(thing_id=name) for name in events))
+        await world.until_published()
+        deaths = 0
+        while not await _put_aside(world):
+            assert deaths < 12, "it goes on for ever"
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                PROGRAM,
+                cwd=ROOT,
+                env={**os.environ, "DATABASE_URL": runtime_url, "NATS_URL": clean_nats},
+            )
+            deaths += await _dies(process, world)
+        await world.until_counts(dict.fromkeys(GOOD, 1))
+        world.consume(Subscription(sample.SERVICE, {sample.ThingHappened: record}), policy=POLICY)
+        await world.emit(sample.ThingHappened(thing_id="next"))
+
+        await world.until_counts(dict.fromkeys([*GOOD, "next"], 1))
+        # Twice with all the others, and three times alone.
+        assert deaths == 5
+        assert await world.rows(LETTERS) == [
+            (
+                "comptoir.runtimetest.v1.ThingHappened.poison",
+                "the process ended each time it was handled",
+                "quarantined",
+            )
+        ]
+
+
+async def _dies(process: asyncio.subprocess.Process, world: World) -> bool:
+    """Whether the process ends by itself before the event is put aside."""
+    while process.returncode is None:
+        if await _put_aside(world):
+            process.kill()
+            await process.wait()
+            return False
+        await asyncio.sleep(0.05)
+    assert process.returncode == 9
+    return True
+
+
+async def _put_aside(world: World) -> bool:
+    return bool(await world.value(f"SELECT count(*) FROM ({LETTERS}) AS l WHERE state <> 'trying'"))
