@@ -169,7 +169,8 @@ class TestProcedures:
     def test_all_of_the_protos_and_the_runtime_s_own_are_found(self) -> None:
         own = [method.name for method in SERVICE_DESCRIPTOR.methods]
 
-        assert list(PROCEDURES) == [*own, "ReplayEvents"]
+        of_the_runtime = ["ReplayEvents", "ListDeadLetters", "RedriveDeadLetter"]
+        assert list(PROCEDURES) == [*own, *of_the_runtime]
 
     def test_an_access_option_is_read(self) -> None:
         rename: Procedure = PROCEDURES["RenameBook"]
