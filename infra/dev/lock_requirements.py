@@ -18,8 +18,8 @@ def lock(name: str, arguments: list[str]) -> int:
 
 
 def main() -> int:
-    # dev.in takes its versions from runtime.txt, hence the order.
-    return max(lock(name, sys.argv[1:]) for name in ("bootstrap", "runtime", "dev"))
+    # Each takes its versions from runtime.txt, and dev from build too: hence the order.
+    return max(lock(name, sys.argv[1:]) for name in ("bootstrap", "runtime", "build", "dev"))
 
 
 if __name__ == "__main__":

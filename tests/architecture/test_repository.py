@@ -48,7 +48,7 @@ class TestTasks:
 
 
 class TestLocks:
-    @pytest.mark.parametrize("name", ["bootstrap", "runtime", "dev"])
+    @pytest.mark.parametrize("name", ["bootstrap", "runtime", "build", "dev"])
     def test_every_requirement_is_pinned_and_hashed(self, name: str) -> None:
         text = (ROOT / f"requirements/{name}.txt").read_text()
         entries = re.split(r"\n(?=[a-z])", text.split("\n", 2)[2])
@@ -57,7 +57,7 @@ class TestLocks:
             assert re.match(r"[a-z0-9._\[\]-]+==\S+", entry), entry
             assert "--hash=sha256:" in entry, entry
 
-    @pytest.mark.parametrize("name", ["bootstrap", "runtime", "dev"])
+    @pytest.mark.parametrize("name", ["bootstrap", "runtime", "build", "dev"])
     def test_no_lock_names_an_address(self, name: str) -> None:
         text = (ROOT / f"requirements/{name}.txt").read_text()
         assert "://" not in text
