@@ -1,0 +1,101 @@
+"""Manifests as they would be applied, and what their network policies allow."""
+
+import functools
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).resolve().parents[1]
+KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
+
+Manifest = dict[str, Any]
+
+
+@functools.cache
+def rendered(overlay: str) -> list[Manifest]:
+    """What `kubectl kustomize` makes of an overlay."""
+    command = [str(KUBECTL), "kustomize", str(FOLDER / "overlays" / overlay)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return list(yaml.safe_load_all(result.stdout))
+
+
+def manifests(overlay: str, kind: str | None = None) -> list[Manifest]:
+    """The manifests of an overlay, of one kind if it is given."""
+    return [each for each in rendered(overlay) if kind is None or each["kind"] == kind]
+
+
+def name_of(manifest: Manifest) -> str:
+    name: str = manifest["metadata"]["name"]
+    return name
+
+
+def container(deployment: Manifest) -> Manifest:
+    """The only container of a Deployment or a Job."""
+    (only,) = deployment["spec"]["template"]["spec"]["containers"]
+    found: Manifest = only
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What a policy can tell one pod from another by; all of them are in our namespace."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+
+    def matches(self, selector: Manifest) -> bool:
+        """Whether a label selector chooses this pod."""
+        labels = dict(self.labels)
+        for expression in selector.get("matchExpressions", ()):
+            assert expression["operator"] == "Exists", "teach this test the other operators"
+            if expression["key"] not in labels:
+                return False
+        wanted: dict[str, str] = selector.get("matchLabels", {})
+        return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def pod_of(manifest: Manifest) -> Pod:
+    """A pod of a Deployment or a Job."""
+    labels = manifest["spec"]["template"]["metadata"]["labels"]
+    return Pod(name_of(manifest), tuple(sorted(labels.items())))
+
+
+def allowed(overlay: str, source: Pod, target: Pod, port: int) -> bool:
+    """Whether the source may leave for the target's port, and the target lets it in."""
+    policies = manifests(overlay, "NetworkPolicy")
+    leaves = any(
+        _covers(rule, "to", target, port) for rule in _rules(policies, source, "Egress", "egress")
+    )
+    enters = any(
+        _covers(rule, "from", source, port)
+        for rule in _rules(policies, target, "Ingress", "ingress")
+    )
+    return leaves and enters
+
+
+def _rules(policies: list[Manifest], pod: Pod, kind: str, field: str) -> Iterator[Manifest]:
+    for policy in policies:
+        spec = policy["spec"]
+        if kind in spec["policyTypes"] and pod.matches(spec["podSelector"]):
+            yield from spec.get(field, ())
+
+
+def _covers(rule: Manifest, side: str, peer: Pod, port: int) -> bool:
+    ports = {each["port"] for each in rule.get("ports", ())}
+    if ports and port not in ports:
+        return False
+    peers = rule.get(side)
+    if peers is None:
+        return True
+    return any(
+        "podSelector" in each
+        and "namespaceSelector" not in each
+        and peer.matches(each["podSelector"])
+        for each in peers
+    )

@@ -1,0 +1,174 @@
+"""Manifests are valid, say what the code says, and let nobody do more than they must."""
+
+import dataclasses
+import importlib
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes_validate import utils as kubernetes
+
+from comptoir_local.stack import BACKENDS, SERVICES
+from comptoir_runtime import settings
+from infra.kubernetes.tests.manifests import (
+    Manifest,
+    Pod,
+    allowed,
+    container,
+    manifests,
+    name_of,
+    pod_of,
+)
+
+OVERLAYS = ("development", "production")
+VERSIONS = ("1.35", "1.36", "1.37")
+# Kinds of operators and of the Gateway API: the schemas of Kubernetes do not hold them.
+FOREIGN = {"Cluster", "HTTPRoute"}
+GRPC = 50051
+SERVICE_NAMES = [service.name for service in SERVICES]
+
+
+def settings_of(service: str) -> dict[str, dataclasses.Field[Any]]:
+    """What a service reads from its environment, by the name of the variable."""
+    module = importlib.import_module(f"comptoir_{service}.settings")
+    (cls,) = {
+        each
+        for each in vars(module).values()
+        if isinstance(each, type)
+        and issubclass(each, settings.Settings)
+        and each.__module__ == module.__name__
+    }
+    return {field.name.upper(): field for field in dataclasses.fields(cls)}
+
+
+def called_by(service: str) -> set[str]:
+    """Whom a service calls: those whose address it is told."""
+    return {
+        name.removesuffix("_TARGET").lower()
+        for name in settings_of(service)
+        if name.endswith("_TARGET")
+    }
+
+
+def services(overlay: str) -> dict[str, Manifest]:
+    return {
+        name_of(each): each
+        for each in manifests(overlay, "Deployment")
+        if each["metadata"]["labels"]["app.kubernetes.io/component"] == "service"
+    }
+
+
+def databases() -> list[Pod]:
+    return [
+        Pod(name, (("cnpg.io/cluster", name),))
+        for name in (f"{service.name}-database" for service in BACKENDS)
+    ]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+class TestManifests:
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_every_manifest_is_valid(self, overlay: str, version: str) -> None:
+        for manifest in manifests(overlay):
+            if manifest["kind"] not in FOREIGN:
+                assert kubernetes.validate(manifest, version, strict=True), name_of(manifest)
+
+    def test_every_service_is_deployed_with_all_it_needs(self, overlay: str) -> None:
+        assert sorted(services(overlay)) == sorted(SERVICE_NAMES)
+        for kind in ("Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "ServiceAccount"):
+            names = {name_of(each) for each in manifests(overlay, kind)}
+            assert names >= set(SERVICE_NAMES), kind
+        jobs = [name_of(each) for each in manifests(overlay, "Job")]
+        assert sorted(jobs) == sorted(f"{service.name}-migrate" for service in BACKENDS)
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_a_service_is_told_what_it_reads_and_nothing_else(
+        self, overlay: str, service: str
+    ) -> None:
+        told = {each["name"] for each in container(services(overlay)[service])["env"]}
+        known = settings_of(service)
+        needed = {
+            name
+            for name, field in known.items()
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        }
+        # What each provider gave us comes as a whole, from a secret.
+        from_secret = {"PSP_URL"} if service == "payments" else set()
+
+        assert told <= set(known)
+        assert needed - from_secret <= told
+
+    def test_no_pod_may_do_more_than_it_must(self, overlay: str) -> None:
+        for manifest in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job")):
+            pod, only = manifest["spec"]["template"]["spec"], container(manifest)
+            assert pod["automountServiceAccountToken"] is False, name_of(manifest)
+            assert pod["securityContext"]["runAsNonRoot"] is True, name_of(manifest)
+            assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+            assert only["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name_of(manifest)
+            assert only["resources"]["limits"]["memory"], name_of(manifest)
+
+    def test_a_pod_has_time_to_drain(self, overlay: str) -> None:
+        for name, manifest in services(overlay).items():
+            only = container(manifest)
+            waits = only["lifecycle"]["preStop"]["sleep"]["seconds"]
+            (drains,) = [each for each in only["env"] if each["name"] == "DRAIN_SECONDS"]
+            grace = manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+            assert grace >= waits + int(drains["value"]) + 10, name
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+class TestEdges:
+    def test_the_edges_between_services_are_those_of_the_code(self, overlay: str) -> None:
+        pods = {name: pod_of(each) for name, each in services(overlay).items()}
+        of_the_policies = {
+            (caller, called)
+            for caller, called in itertools.permutations(pods, 2)
+            if allowed(overlay, pods[caller], pods[called], GRPC)
+        }
+        of_the_code = {(caller, called) for caller in pods for called in called_by(caller)}
+
+        assert of_the_policies == of_the_code
+
+    def test_a_database_is_reached_by_its_service_and_its_migration_only(
+        self, overlay: str
+    ) -> None:
+        callers = [
+            pod_of(each) for each in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job"))
+        ]
+        reached = {
+            (pod.name, database.name)
+            for pod, database in itertools.product(callers, databases())
+            if allowed(overlay, pod, database, 5432)
+        }
+
+        assert reached == {
+            (name, f"{service.name}-database")
+            for service in BACKENDS
+            for name in (service.name, f"{service.name}-migrate")
+        }
+
+    def test_every_service_speaks_to_nats_and_nobody_else_does(self, overlay: str) -> None:
+        nats = Pod("nats", (("app.kubernetes.io/name", "nats"),))
+        pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
+        pods += [pod_of(each) for each in manifests(overlay, "Job")]
+
+        speaking = {pod.name for pod in pods if allowed(overlay, pod, nats, 4222)}
+
+        assert speaking == set(SERVICE_NAMES)
+
+    def test_what_no_policy_names_may_do_nothing(self, overlay: str) -> None:
+        stranger = Pod("stranger", (("app.kubernetes.io/name", "stranger"),))
+        pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
+        for pod in (*pods, *databases()):
+            for port in (GRPC, 8080, 5432, 4222):
+                assert not allowed(overlay, stranger, pod, port), f"{pod.name}:{port}"
+
+
+def test_the_folder_of_every_service_is_part_of_the_platform() -> None:
+    base = Path(__file__).resolve().parents[2] / "base"
+    assert {path.name for path in base.iterdir() if path.is_dir()} == {*SERVICE_NAMES, "platform"}
