@@ -93,14 +93,7 @@ class _Look:
             if isinstance(each, Within):
                 self.counts[each.id] = 0
                 for service in each.services:
-                    if await self._has(service, each.needs):
-                        await self._within(each, service)
-
-    async def _has(self, service: str, table: str) -> bool:
-        if not table:
-            return True
-        sql = f"SELECT to_regclass('{table}') IS NOT NULL AS is_there"
-        return bool((await self.connections.sources[service].one(self.scope, sql))["is_there"])
+                    await self._within(each, service)
 
     async def _within(self, invariant: Within, service: str) -> None:
         row = await self.connections.sources[service].one(

@@ -67,8 +67,6 @@ class Within:
     tell: Callable[[Row], Difference]
     full_only: bool = False
     """Whether looking at what has changed is no cheaper than looking at everything."""
-    needs: str = ""
-    """A table: where a service's schema does not have it yet, there is nothing to look at."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,6 @@ class Damage:
     findings: tuple[Named, ...]
     sql: Mapping[str, str] = field(default_factory=dict)
     journal: Sequence[Row] = JOURNAL
-    needs: tuple[str, str] | None = None
-    """A service and a table that its schema may not have yet."""
 
     @property
     def invariant(self) -> str:

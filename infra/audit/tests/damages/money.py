@@ -27,6 +27,11 @@ MONEY = (
         {"payments": "DROP TRIGGER ledger_transfer_balanced ON ledger_transfer"},
     ),
     Damage(
+        "entries do not move what is in a purse",
+        (("M2.guarded", ("ledger_entry_moves_purse",)),),
+        {"payments": "DROP TRIGGER ledger_entry_moves_purse ON ledger_entry"},
+    ),
+    Damage(
         "a transfer was deleted",
         (("M2", _PAY),),
         {
@@ -51,6 +56,11 @@ MONEY = (
         "the provider gave back what we do not know of",
         (("M5", _PSP), ("M5.journal", _PSP)),
         journal=(*JOURNAL, entry_of("refunded", "fulfilled", 1, captured=2740)),
+    ),
+    Damage(
+        "the provider gave back what was refunded as store credit",
+        (("M5", _PSP), ("M5.journal", _PSP)),
+        journal=(*JOURNAL, entry_of("refunded", "fulfilled", 100, captured=2740)),
     ),
     Damage(
         "the provider charged for a payment that is not ours",
@@ -109,6 +119,10 @@ MONEY = (
             " balance, held, credit_limit, terms_days, created_at, updated_at) VALUES ('pur_1',"
             " 'gift_card', '', '{}', 'EUR', sha256('code'), '', 100, 0, 0, 0, now(), now())"
         },
-        needs=("payments", "purse"),
+    ),
+    Damage(
+        "more of a credit is held than there is",
+        (("M11", ("crd_1",)),),
+        {"payments": unchecked("purse") + "UPDATE purse SET held = 101 WHERE id = 'crd_1'"},
     ),
 )

@@ -24,8 +24,6 @@ class TestDamages:
         "damage", DAMAGES, ids=[f"{each.invariant}: {each.what}" for each in DAMAGES]
     )
     async def test_it_is_found_and_named(self, world: World, damage: Damage) -> None:
-        if damage.needs and not world.has(*damage.needs):
-            pytest.skip(f"{damage.needs[0]} has no table {damage.needs[1]} yet")
         async with world.broken(damage.sql, damage.journal) as connections:
             report = await audit(connections, pause=timedelta())
 

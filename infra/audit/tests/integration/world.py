@@ -46,12 +46,6 @@ class World:
         self._clones = clones
         self._healthy = {name: server.url(clones.clone(name), name) for name in SERVICES}
 
-    def has(self, service: str, table: str) -> bool:
-        """Whether the schema of a service has a table."""
-        with psycopg.connect(self._healthy[service]) as connection:
-            row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
-        return row == (True,)
-
     @contextmanager
     def damaged(self, damage: Mapping[str, str]) -> Iterator[dict[str, str]]:
         """The URLs of all databases after `damage`, SQL by service."""

@@ -1,8 +1,8 @@
 """A small healthy world, as the services' databases and the provider's journal tell it.
 
-Six orders of one shop: `fulfilled` (with a coupon, shipped, captured, one item refunded), `placed`,
-`cancelled`, `sold` at a till, `failed` (declined), and `waiting` for its payer. Everything happened
-ten minutes ago, except what `waiting` waits for.
+Six orders of one shop: `fulfilled` (with a coupon, shipped, captured, one item refunded, partly
+as store credit), `placed`, `cancelled`, `sold` at a till, `failed` (declined), and `waiting` for
+its payer. Everything happened ten minutes ago, except what `waiting` waits for.
 """
 
 from infra.audit.tests.story.carts import tell_cart

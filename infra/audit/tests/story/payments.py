@@ -65,6 +65,47 @@ def _transfer(told: Told, sale: Sale, kind: str, entries: Iterable[tuple[str, in
     )
 
 
+def _refund_as_credit(told: Told) -> None:
+    """A part that the customer of `fulfilled` wanted as store credit: the provider has no part."""
+    told.insert(
+        "payments",
+        "purse",
+        "id, kind, owner, buyers, currency, display, balance, held, credit_limit, terms_days,"
+        " created_at, updated_at",
+        # What is in it comes with the entry, by trigger.
+        f"'crd_1', 'store_credit', 'cus_1', '{{}}', 'EUR', '', 0, 0, 0, 0, {AGO}, {AGO}",
+    )
+    told.insert(
+        "payments",
+        "operation",
+        "id, payment_id, kind, state, amount, scope, caller, request_id, request_hash,"
+        " provider_reference, failure_code, token, return_url, attempts, created_at, means,"
+        " purse_id, consent_by, consent_at, consent_text",
+        f"'pop_credit_fulfilled', 'pay_fulfilled', 'refund', 'succeeded', 100, 'refund', 'staff',"
+        f" 'credit', {HASH}, '', '', '', '', 0, {AGO}, 'store_credit', 'crd_1', 'cus_1', {AGO},"
+        f" 'credit-1'",
+    )
+    told.insert(
+        "payments",
+        "ledger_account",
+        "code, currency, created_at",
+        f"'store_credit', 'EUR', {AGO}",
+    )
+    told.insert(
+        "payments",
+        "ledger_transfer",
+        "operation_id, payment_id, kind, posted_at",
+        f"'pop_credit_fulfilled', 'pay_fulfilled', 'refund', {AGO}",
+    )
+    told.insert(
+        "payments",
+        "ledger_entry",
+        "operation_id, number, account, currency, amount, posted_at, holder",
+        f"'pop_credit_fulfilled', 1, 'refunds', 'EUR', 100, {AGO}, ''",
+        f"'pop_credit_fulfilled', 2, 'store_credit', 'EUR', -100, {AGO}, 'crd_1'",
+    )
+
+
 def tell_payments(told: Told) -> None:
     for sale in SALES:
         state, captured = _PAYMENT_STATES[sale.name], _CAPTURED.get(sale.name, 0)
@@ -77,7 +118,7 @@ def tell_payments(told: Told) -> None:
             " provider, provider_reference, settles_in, action_url, decline_code, retryable,"
             " created_at, updated_at, version",
             f"'pay_{sale.name}', 'ord_{sale.name}', '{sale.customer}', '{state}', 'EUR',"
-            f" {sale.total}, {authorised}, {captured}, {450 if sale is FULFILLED else 0}, 0, 0,"
+            f" {sale.total}, {authorised}, {captured}, {550 if sale is FULFILLED else 0}, 0, 0,"
             f" false, 'card', '', '{sale.provider}',"
             f" '{'' if sale is SOLD else f'psp_{sale.name}'}', 'clearing', '', '', false,"
             f" {AGO}, {AGO}, 1",
@@ -95,6 +136,7 @@ def tell_payments(told: Told) -> None:
     _operation(told, CANCELLED, "void", CANCELLED.total)
     _operation(told, FULFILLED, "refund", 450)
     _transfer(told, FULFILLED, "refund", [("refunds", 450), ("clearing", -450)])
+    _refund_as_credit(told)
     told.event("payments", "PaymentRefunded", "pay_fulfilled")
     told.event("payments", "PaymentFailed", "pay_failed")
 

@@ -22,6 +22,7 @@ def a_payment(**changes: Any) -> dict[str, Any]:
         "state": "captured",
         "captured": 500,
         "refunded": 0,
+        "returned": 0,
         "held": 0,
         "settled": True,
     }
@@ -89,6 +90,14 @@ class TestJournalEqualsOurs:
         found = money.journal_equals_ours(batch(a_payment(), theirs={"pay_1": [a_charge()]}))
 
         assert list(found) == []
+
+    def test_what_went_to_other_means_the_provider_did_not_give_back(self) -> None:
+        ours = a_payment(refunded=500, returned=300)
+
+        theirs = {"pay_1": [a_charge(refunded=300)]}
+        assert list(money.journal_equals_ours(batch(ours, theirs=theirs))) == []
+        theirs = {"pay_1": [a_charge(refunded=500)]}
+        assert len(list(money.journal_equals_ours(batch(ours, theirs=theirs)))) == 1
 
     def test_two_charges_for_one_payment_are_a_double_charge(self) -> None:
         charges = [a_charge(), a_charge(id="psp_2")]

@@ -41,6 +41,7 @@ _GUARDS = (
     "ledger_entry_append_only",
     "ledger_transfer_balanced",
     "ledger_entry_balanced",
+    "ledger_entry_moves_purse",
 )
 
 M2_GUARDED = Within(
@@ -129,7 +130,6 @@ M11 = Within(
     id="M11",
     statement="what is in a gift card or a credit is what the ledger says, and covers what is held",
     services=(PAYMENTS,),
-    needs="purse",
     each="""
     SELECT id, kind, balance, held, coalesce(-(SELECT sum(e.amount) FROM ledger_entry AS e
       WHERE e.holder = purse.id AND e.currency = purse.currency), 0)::bigint AS booked
@@ -144,10 +144,14 @@ M11 = Within(
 
 # --- the provider's journal --------------------------------------------------------------------
 
-# Nothing open: the provider has been asked for nothing whose outcome we do not know.
+# Nothing open: the provider has been asked for nothing whose outcome we do not know. It has given
+# back what we have, except for what went to other means, such as store credit.
 _SETTLED = """
 SELECT p.id, p.id AS key, p.order_id, p.state, p.currency, p.captured_amount AS captured,
   p.refunded_amount AS refunded,
+  p.refunded_amount - coalesce((SELECT sum(o.amount) FROM operation AS o
+    WHERE o.payment_id = p.id AND o.kind = 'refund' AND o.state = 'succeeded' AND o.means <> ''),
+    0)::bigint AS returned,
   CASE WHEN p.state IN ('authorised', 'partially_captured')
     THEN p.authorised_amount - p.captured_amount ELSE 0 END AS held,
   p.updated_at < now() - :grace AND NOT EXISTS (SELECT FROM operation AS o
@@ -164,9 +168,8 @@ def _sum(rows: Any, figure: str) -> int:
 
 
 def _journal_differs(ours: Row, theirs: Any) -> Iterator[Difference]:
-    figures = ("captured", "refunded")
-    expected = [_sum(theirs, each) for each in figures]
-    found = [ours[each] for each in figures]
+    expected = [_sum(theirs, each) for each in ("captured", "refunded")]
+    found = [ours[each] for each in ("captured", "returned")]
     currencies = {each["currency"] for each in theirs if each["captured"]} - {ours["currency"]}
     if expected != found or currencies:
         named = [each["id"] for each in theirs]
