@@ -22,6 +22,7 @@ from tests.load import (
     checkout,
     lag,
     oversell,
+    repair,
     reserving,
     startup,
 )
@@ -88,6 +89,10 @@ async def _lag(bench: Bench) -> list[Figure]:
     return await lag.measure(await bench.world(), bench.seconds or lag.SECONDS)
 
 
+async def _repair(bench: Bench) -> list[Figure]:
+    return await repair.measure(RESULTS / "repair", bench.seconds or repair.SECONDS)
+
+
 # Startup first: it runs a platform of its own, and nothing else may run beside it.
 BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "startup": _startup,
@@ -96,6 +101,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
     "checkout": _checkout,
     "oversell": _oversell,
     "lag": _lag,
+    "repair": _repair,
     "availability": _availability,
     "flash": _flash,
     "reserve-spread": _reserve_spread,
