@@ -49,11 +49,22 @@ async def make_frail(stream: JetStreamContext) -> None:
     """
     config = (await stream.stream_info(FACTS_OF_ORDERS)).config
     config.deny_delete = config.deny_purge = False
-    while True:
+    before = await consumers_of_orders(stream)
+    made = None
+    while made is None:
         await stream.delete_stream(FACTS_OF_ORDERS)
         with contextlib.suppress(BadRequestError):  # its service was faster
-            await stream.add_stream(config)
-            return
+            made = await stream.add_stream(config)
+
+    async def all_are_back() -> bool:
+        return await consumers_of_orders(stream) >= before
+
+    await until("the consumers have noticed", all_are_back, 60)
+
+
+async def consumers_of_orders(stream: JetStreamContext) -> set[str]:
+    """Who takes the facts of orders."""
+    return {each.name for each in await stream.consumers_info(FACTS_OF_ORDERS)}
 
 
 async def buy(scene: Scene, number: int, buyer: Buyer | None = None) -> None:
