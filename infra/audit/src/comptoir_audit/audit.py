@@ -168,7 +168,8 @@ async def audit(
     """Looks at all that has changed `since`, at everything when None.
 
     What changed within `grace` is in flight and not compared between services. A difference
-    between services counts when it is there again after `pause`. Raises `CouldNotLook`.
+    between services, and one of what `look_twice` says, counts when it is there again after
+    `pause`. Raises `CouldNotLook`.
     """
     started = time.monotonic()
     scope = Scope(since, grace, VIEWS)
@@ -176,7 +177,7 @@ async def audit(
     await first.at(invariants)
     findings = first.findings
     doubtful = {each.invariant for each in findings}
-    again = [each for each in invariants if isinstance(each, Across) and each.id in doubtful]
+    again = [each for each in invariants if each.look_twice and each.id in doubtful]
     if again:
         await asyncio.sleep(pause.total_seconds())
         second = _Look(connections, scope)

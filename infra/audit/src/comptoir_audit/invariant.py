@@ -67,6 +67,8 @@ class Within:
     tell: Callable[[Row], Difference]
     full_only: bool = False
     """Whether looking at what has changed is no cheaper than looking at everything."""
+    look_twice: bool = False
+    """Whether what is old may be in flight once more: a difference then counts when found twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,7 @@ class Across:
     joined: Mapping[str, Joined]
     compare: Callable[[Batch], Iterable[Difference]]
     full_only: bool = field(default=False)
+    look_twice: bool = field(default=True)
 
     @property
     def services(self) -> tuple[str, ...]:

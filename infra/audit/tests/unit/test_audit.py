@@ -1,14 +1,23 @@
 """Looking twice, and what is said of it."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from comptoir_audit import command
 from comptoir_audit.audit import Report, as_json, audit
-from comptoir_audit.invariant import Across, Batch, Difference, Finding, Joined, Query, Row
+from comptoir_audit.invariant import (
+    Across,
+    Batch,
+    Difference,
+    Finding,
+    Joined,
+    Query,
+    Row,
+    Within,
+)
 from comptoir_audit.scope import Scope
 from comptoir_audit.settings import Addresses, NotSet, environment_of, from_environment
 from comptoir_audit.sources import Connections, CouldNotLook
@@ -22,17 +31,22 @@ class Spoken:
     asked: int = field(default=0)
 
     async def one(self, scope: Scope, sql: str) -> Row:
-        raise NotImplementedError
+        wrong = self._say()
+        return {"looked": len(wrong), "wrong": wrong}
 
     async def stream(self, scope: Scope, sql: str) -> AsyncIterator[Sequence[Row]]:
-        yield self.answers[min(self.asked, len(self.answers) - 1)]
-        self.asked += 1
+        yield self._say()
 
     async def of_keys(self, scope: Scope, sql: str, keys: Sequence[str]) -> Sequence[Row]:
         return [{"key": key} for key in keys if key == "known"]
 
     async def now(self) -> datetime:
         return datetime(2026, 3, 1, tzinfo=UTC)
+
+    def _say(self) -> list[Row]:
+        answer = self.answers[min(self.asked, len(self.answers) - 1)]
+        self.asked += 1
+        return answer
 
 
 def _unknown(batch: Batch) -> list[Difference]:
@@ -49,6 +63,16 @@ KNOWN = Across(
     lead=Query("a"),
     joined={"known": Joined(query=Query("b"), by=lambda row: [row["id"]])},
     compare=_unknown,
+)
+
+
+WAITS = Within(
+    id="X2",
+    statement="nothing waits",
+    services=("a",),
+    each="SELECT",
+    wrong="true",
+    tell=lambda row: Difference((row["id"],), "gone", "there"),
 )
 
 
@@ -84,6 +108,17 @@ class TestLookingTwice:
         assert report.findings == (
             Finding("X1", "b knows what a has", ("a", "b"), ("lost",), "known", "unknown"),
         )
+
+    @pytest.mark.parametrize(("twice", "found"), [(True, ["late"]), (False, ["late", "soon"])])
+    async def test_within_a_database_one_look_is_enough_where_nothing_is_repaired(
+        self, twice: bool, found: list[str]
+    ) -> None:
+        source = Spoken([[{"id": "late"}, {"id": "soon"}], [{"id": "late"}]])
+        invariant = replace(WAITS, look_twice=twice)
+
+        report = await audit(Connections({"a": source}), pause=timedelta(), invariants=[invariant])
+
+        assert [each.ids[0] for each in report.findings] == found
 
     async def test_what_is_not_connected_is_skipped_with_the_reason(self) -> None:
         report = await audit(Connections({"a": Spoken([[]])}), invariants=[KNOWN])

@@ -86,6 +86,7 @@ E1_PAYMENTS = Within(
     full_only=True,
 )
 
+# What a stream has lost is marked to be published again, whatever its age.
 E2_PUBLISHED = Within(
     id="E2.published",
     statement="every event is published",
@@ -95,6 +96,7 @@ E2_PUBLISHED = Within(
     tell=lambda row: Difference(
         (row["id"], row["subject"]), "published", f"waits since {row['created_at']}"
     ),
+    look_twice=True,
 )
 
 # Facts are all taken in; of the states of a thing the newest. A state that was replaced before it
