@@ -52,6 +52,7 @@ from comptoir_runtime.ids import uuid7
 from comptoir_runtime.inbox import Delivered, Inbox
 from comptoir_runtime.pace import Pace
 from comptoir_runtime.rpc import Pipeline
+from comptoir_runtime.rpc.batches import Gathering
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 
 FOLDER = "FAILPOINTS"
@@ -140,6 +141,7 @@ def install(points: Failpoints) -> None:
     """Wraps the seams; from now on every service composed in this process has them."""
     _wrap_calls(points)
     _wrap_handlers(points)
+    _wrap_batches()
     _wrap_commits(points)
     _wrap_publishing(points)
     _wrap_consuming(points)
@@ -177,6 +179,19 @@ def _wrap_handlers(points: Failpoints) -> None:
         return grpc.unary_unary_rpc_method_handler(handle)
 
     Pipeline.handler = reaching  # type: ignore[method-assign]  # what a failpoint is
+
+
+def _wrap_batches() -> None:
+    """Calls that are decided together run in a context of their own: it, too, has a cause."""
+    carry_out = Gathering.carry_out
+
+    async def carrying(self: Gathering, batch: Any, *, waits: bool) -> None:
+        scopes = [one.key.scope for one in batch if one.key is not None]
+        if scopes:
+            _cause.set(scopes[0].rpartition("/")[2])
+        await carry_out(self, batch, waits=waits)
+
+    Gathering.carry_out = carrying  # type: ignore[method-assign]  # what a failpoint is
 
 
 class _Reaching(AbstractAsyncContextManager[Session]):
