@@ -282,11 +282,11 @@ class TestPublishing:
         for thing in things:
             await world.emit(*facts([thing]))
         await until(lambda: _logged(caplog, "maximum bytes exceeded"))
-        await until(lambda: _all_accounted_for(world, 200))
-        waiting = await world.value(WAITING)
-        assert waiting > 0
-        assert (await world.stream(FACTS))["messages"] + waiting == 200
         await stop(task)
+        # What the stream took just before it refused may still be written down as waiting.
+        stored = (await world.stream(FACTS))["messages"]
+        assert stored < 200
+        assert await world.value(WAITING) >= 200 - stored
 
         world.relay(limits=Limits(facts_bytes=1_000_000))
         await world.until_published()
@@ -378,11 +378,6 @@ async def _logged(caplog: pytest.LogCaptureFixture, text: str) -> bool:
     return any(
         text in each.getMessage() and each.levelno >= logging.WARNING for each in caplog.records
     )
-
-
-async def _all_accounted_for(world: World, count: int) -> bool:
-    waiting = await world.value(WAITING)
-    return bool((await world.stream(FACTS))["messages"] + waiting == count)
 
 
 async def _sent(bus: Bus) -> bool:

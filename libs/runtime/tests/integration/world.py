@@ -15,6 +15,7 @@ from comptoir_runtime.consumer import Policy, consumers
 from comptoir_runtime.database import Database, Session
 from comptoir_runtime.event_options import event_type
 from comptoir_runtime.outbox import Relay
+from comptoir_runtime.supervision import cancel
 from libs.runtime.tests import sample
 
 TYPES = [event_type(each) for each in (sample.ThingHappened, sample.ThingEnded, sample.ThingState)]
@@ -121,9 +122,7 @@ class World:
 
 
 async def stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await cancel([task])
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
