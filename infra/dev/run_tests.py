@@ -5,7 +5,8 @@
 
 Two services are never imported into one process: both register their tables in
 the one registry of SQLModel. Paths select, all else is handed to pytest. The last
-line sums up over all runs; results as JUnit XML go to build/tests/.
+line sums up over all runs; results as JUnit XML go to build/tests/, and what failed
+to build/tests/KIND.failed.
 """
 
 import argparse
@@ -44,6 +45,7 @@ RUN_SECONDS = 600
 # Faults are waited out, and with SIZE=full they take a night.
 FAULTS_SECONDS = {"": 1800, "full": 12 * 3600}
 LAST_WORDS_SECONDS = 5
+LAST_LINES = 12
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Run:
     targets: list[str]
     returncode: int = 0
     totals: Totals = field(default_factory=Totals)
+    failures: list[str] = field(default_factory=list)
 
 
 def discover(root: Path, kind: str) -> list[Run]:
@@ -102,6 +105,19 @@ def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
         elif inside:
             selected.append(Run(run.name, inside))
     return selected
+
+
+def read_failures(report: Path) -> list[str]:
+    """What failed according to a JUnit report: each test, and the end of what it said."""
+    if not report.is_file():
+        return []
+    failures = []
+    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - as below
+        for problem in (*case.iterfind("failure"), *case.iterfind("error")):
+            said = (problem.text or problem.get("message") or "").strip().splitlines()
+            name = f"{case.get('classname')}::{case.get('name')}"
+            failures.append("\n    ".join([name, *said[-LAST_LINES:]]))
+    return failures
 
 
 def read_totals(report: Path) -> Totals:
@@ -139,11 +155,12 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
     # A server a test left behind may keep the pipe open: do not wait for it.
     await asyncio.wait([relay], timeout=LAST_WORDS_SECONDS)
     relay.cancel()
-    run.totals = read_totals(report)
+    run.totals, run.failures = read_totals(report), read_failures(report)
     if run.returncode == NO_TESTS_COLLECTED and arguments:
         run.returncode = 0
     elif run.returncode != 0 and run.totals.failed == 0:
         run.totals.failed = 1
+        run.failures = [f"{run.name}: pytest ended with {run.returncode}"]
 
 
 def patience(kind: str) -> int:
@@ -202,10 +219,19 @@ def main() -> int:
     for run in runs:
         totals.add(run.totals)
     failed = [run.name for run in runs if run.returncode != 0]
+    note_failures(options.kind, [text for run in runs for text in run.failures])
     if failed:
         print(f"{options.kind}: failed in {', '.join(failed)}")
     print(f"{options.kind}: {totals} in {time.monotonic() - started:.1f} s")
     return 1 if failed else 0
+
+
+def note_failures(kind: str, failures: list[str]) -> None:
+    """Keeps them in a file: what fails early is far up when all kinds of tests have run."""
+    notes = ROOT / "build" / "tests" / f"{kind}.failed"
+    notes.unlink(missing_ok=True)
+    if failures:
+        notes.write_text("\n".join([f"{kind}:", *failures, ""]))
 
 
 def is_path(argument: str) -> bool:

@@ -4,10 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from infra.dev.run_tests import Totals, discover, patience, read_totals, select
+from infra.dev.run_tests import Totals, discover, patience, read_failures, read_totals, select
 
 REPORT = """<?xml version="1.0"?>
 <testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/></testsuites>
+"""
+FAILED = """<?xml version="1.0"?>
+<testsuites><testsuite tests="3">
+<testcase classname="pim.test_import" name="test_it"><failure message="no">one
+assert 1 == 2</failure></testcase>
+<testcase classname="pim.test_import" name="test_set_up"><error message="no server"/></testcase>
+<testcase classname="pim.test_import" name="test_well"/>
+</testsuite></testsuites>
 """
 
 
@@ -69,6 +77,19 @@ class TestReadTotals:
 
     def test_no_report_means_no_tests(self, tmp_path: Path) -> None:
         assert read_totals(tmp_path / "absent.xml") == Totals()
+
+
+class TestReadFailures:
+    def test_each_failed_test_is_named_with_its_last_words(self, tmp_path: Path) -> None:
+        report = tmp_path / "report.xml"
+        report.write_text(FAILED)
+        assert read_failures(report) == [
+            "pim.test_import::test_it\n    one\n    assert 1 == 2",
+            "pim.test_import::test_set_up\n    no server",
+        ]
+
+    def test_no_report_means_none(self, tmp_path: Path) -> None:
+        assert read_failures(tmp_path / "absent.xml") == []
 
 
 class TestPatience:

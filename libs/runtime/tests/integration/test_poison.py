@@ -60,7 +60,7 @@ class TestPoison:
                 env={**os.environ, "DATABASE_URL": runtime_url, "NATS_URL": clean_nats},
             )
             deaths += await _dies(process, world)
-        await world.until_counts(dict.fromkeys(GOOD, 1))
+        # The last one may have been ended with neighbours in its hands: they come again.
         world.consume(Subscription(sample.SERVICE, {sample.ThingHappened: record}), policy=POLICY)
         await world.emit(sample.ThingHappened(thing_id="next"))
 
