@@ -14,7 +14,7 @@ from comptoir.inventory.v1 import stock_pb2
 from comptoir_testing.harness import ServiceHarness
 
 WRITER = "stock.write"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 30
 
 
 def key() -> str:

@@ -94,7 +94,7 @@ class Runner:
 
     def is_quiet(self) -> bool:
         """Whether no process that works in this folder is left, after a moment."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while (left := self._processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return not left

@@ -35,7 +35,7 @@ class TestHttpHealth:
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server:
-            await asyncio.wait_for(until_ready(f"127.0.0.1:{port}", "/readyz"), 5)
+            await asyncio.wait_for(until_ready(f"127.0.0.1:{port}", "/readyz"), 30)
 
         assert statuses == []
         assert not await http_is_ready(f"127.0.0.1:{port}", "/readyz")

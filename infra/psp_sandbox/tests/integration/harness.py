@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 SECRET = "whsec_test"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass

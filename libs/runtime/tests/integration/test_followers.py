@@ -48,7 +48,7 @@ class TestFollower:
         await world.until_published()
 
         follower, seen = follow(world, sample.ThingState)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await follower.caught_up()
         assert seen.events == [("a", 2), ("b", 5)]
         await world.emit(sample.ThingState(thing_id="a", number=3))
@@ -62,7 +62,7 @@ class TestFollower:
         await world.until_published()
 
         follower, seen = follow(world, sample.ThingHappened, sample.ThingEnded)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await follower.caught_up()
         await world.emit(sample.ThingHappened(thing_id="new"), sample.ThingEnded(thing_id="end"))
         await seen.until(2)
@@ -85,7 +85,7 @@ class TestFollower:
         await until(lambda: _exists(world, STATES))
 
         follower, seen = follow(world, sample.ThingState)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await follower.caught_up()
 
         assert seen.events == []

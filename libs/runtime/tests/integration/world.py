@@ -125,7 +125,7 @@ async def stop(task: asyncio.Task[None]) -> None:
     await cancel([task])
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
     """Waits for a condition; gives up quietly, so that the test's own assertion tells the story."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:

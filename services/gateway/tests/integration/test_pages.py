@@ -75,7 +75,7 @@ async def live(
 
 async def until(happened: Callable[[], Awaitable[bool]]) -> None:
     """Waits for what the bus brings soon."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await happened():  # noqa: ASYNC110 - it happens elsewhere
             await asyncio.sleep(0.02)
 

@@ -40,7 +40,7 @@ async def watching(http: httpx.AsyncClient) -> AsyncIterator[AsyncIterator[str]]
 async def data(lines: AsyncIterator[str], count: int) -> list[Any]:
     """The data of the next events."""
     found: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for line in lines:
             if line.startswith("data: "):
                 found.append(json.loads(line.removeprefix("data: ")))
@@ -144,7 +144,7 @@ class TestWatching:
         services.streams["WatchCart"] = watch
         async with watching(http) as lines:
             await data(lines, 1)
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 30)
 
 
 class TestLimits:
@@ -169,7 +169,7 @@ class TestLimits:
             watching(client) as lines,
         ):
             await data(lines, 1)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while await anext(lines) != ": still here":
                     pass
         await gateway.stop()
@@ -205,6 +205,6 @@ class TestLimits:
         ):
             await data(lines, 1)
             stopping = asyncio.create_task(gateway.stop())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert [line async for line in lines] == [""]
             await stopping

@@ -10,7 +10,7 @@ from services.orders.tests import factories
 from services.orders.tests.factories import unique
 from services.orders.tests.neighbours import LYON, PARIS, Town
 
-_UNTIL_SECONDS = 5.0
+_UNTIL_SECONDS = 30.0
 
 
 class Shop:

@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 SECRET = "whsec_test"
-_PATIENCE = 10
+_PATIENCE = 30
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Psp:
                 return entries
 
 
-async def until(condition: Any, patience: float = 8.0) -> Any:
+async def until(condition: Any, patience: float = 30.0) -> Any:
     """Waits until the condition, called again and again, answers something true."""
     async with asyncio.timeout(patience):
         # What is waited for happens in another process or in a database.

@@ -61,7 +61,7 @@ class TestDraining:
         stream = running.client.stream("WatchNotes", GetNoteRequest(text="waits"))
         assert (await anext(stream)).number == 1
         await running.demo.started.wait()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(15):
             stopping = asyncio.create_task(running.server.stop(grace=20))
             with pytest.raises(RemoteFailure) as caught:
                 await anext(stream)

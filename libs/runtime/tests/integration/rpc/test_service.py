@@ -118,7 +118,7 @@ def program(tmp_path: Path, postgres_server: DatabaseServer) -> Program:
 
 async def healthy(channel: grpc.aio.Channel, expected: int) -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
             if answer.status == expected:
