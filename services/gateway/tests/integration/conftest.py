@@ -44,6 +44,6 @@ async def services() -> AsyncIterator[FakeServices]:
 async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a gateway without NATS."""
     gateway = await Gateway.start(settings_for(services))
-    async with httpx.AsyncClient(base_url=f"http://{gateway.address}") as client:
+    async with httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client:
         yield client
     await gateway.stop()

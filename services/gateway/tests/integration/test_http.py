@@ -190,7 +190,7 @@ class TestPlatform:
 
         services.answers["GetCart"] = slowly
         gateway = await Gateway.start(settings_for(services))
-        async with httpx.AsyncClient(base_url=f"http://{gateway.address}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client:
             waiting = asyncio.create_task(client.get("/v1/carts/crt_1"))
             await asked.wait()
             await gateway.stop()
@@ -256,7 +256,7 @@ class TestHostileClients:
         monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
         gateway = await Gateway.start(settings_for(services))
         async with (
-            httpx.AsyncClient(base_url=f"http://{gateway.address}") as client,
+            httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client,
             connected(client) as (reader, writer),
         ):
             writer.write(b"GET /healthz HTTP/1.1\r\nhost:")

@@ -59,7 +59,7 @@ async def live(
     """A client of a gateway that has caught up with the bus."""
     await announce(bus, *shop.states())
     gateway = await Gateway.start(settings_for(services, clean_nats))
-    async with httpx.AsyncClient(base_url=f"http://{gateway.address}") as client:
+    async with httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client:
 
         async def kept() -> bool:
             await client.get(PRODUCT)

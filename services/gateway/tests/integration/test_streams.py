@@ -165,7 +165,7 @@ class TestLimits:
         monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.1)
         gateway = await Gateway.start(settings_for(services))
         async with (
-            httpx.AsyncClient(base_url=f"http://{gateway.address}") as client,
+            httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client,
             watching(client) as lines,
         ):
             await data(lines, 1)
@@ -181,7 +181,7 @@ class TestLimits:
 
         services.streams["WatchCart"] = watch
         gateway = await Gateway.start(settings_for(services, max_streams=1))
-        async with httpx.AsyncClient(base_url=f"http://{gateway.address}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client:
             async with watching(client) as lines:
                 await data(lines, 1)
                 refused = await client.get(WATCH)
@@ -200,7 +200,7 @@ class TestLimits:
         services.streams["WatchCart"] = watch
         gateway = await Gateway.start(settings_for(services))
         async with (
-            httpx.AsyncClient(base_url=f"http://{gateway.address}") as client,
+            httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client,
             watching(client) as lines,
         ):
             await data(lines, 1)
