@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+UNKNOWN = HealthCheckResponse.UNKNOWN
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
 
@@ -26,7 +27,7 @@ async def probe(port: int, *arguments: str) -> int | None:
 
 
 class TestGrpc:
-    @pytest.mark.parametrize(("status", "code"), [(SERVING, 0), (NOT_SERVING, 1)])
+    @pytest.mark.parametrize(("status", "code"), [(SERVING, 0), (NOT_SERVING, 1), (UNKNOWN, 1)])
     async def test_it_says_what_the_service_says(self, status: int, code: int) -> None:
         health = health_aio.HealthServicer()
         await health.set("", status)
@@ -36,6 +37,14 @@ class TestGrpc:
         await server.start()
 
         assert await probe(port) == code
+        await server.stop(None)
+
+    async def test_who_knows_no_health_is_not_ready(self) -> None:
+        server = grpc.aio.server()
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+
+        assert await probe(port) == 1
         await server.stop(None)
 
     async def test_nobody_there_is_not_ready(self, unused_tcp_port: int) -> None:
