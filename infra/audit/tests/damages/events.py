@@ -18,6 +18,11 @@ EVENTS = (
         {"payments": "DELETE FROM outbox WHERE subject LIKE '%PaymentCaptured.pay_sold'"},
     ),
     Damage(
+        "a promise was confirmed without an event",
+        (("E1.inventory", ("rsv_placed",)),),
+        {"inventory": "DELETE FROM outbox WHERE subject LIKE '%ReservationConfirmed.rsv_placed'"},
+    ),
+    Damage(
         "an event was never published",
         (("E2.published", (_PLACED_EVENT, _SUBJECT)),),
         {"orders": f"UPDATE outbox SET published_at = NULL WHERE id = '{_PLACED_EVENT}'"},

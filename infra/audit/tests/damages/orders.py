@@ -64,7 +64,7 @@ ORDERS = (
     ),
     Damage(
         "an order's stock was given to others",
-        (("O5.stock", ("ord_placed", "rsv_placed")),),
+        (("O5.stock", ("ord_placed", "rsv_placed")), ("E1.inventory", ("rsv_placed",))),
         {
             "inventory": "UPDATE reservation SET state = 5 WHERE id = 'rsv_placed';\n"
             "UPDATE stock_item SET reserved = 1 WHERE sku = 'RAIN'"

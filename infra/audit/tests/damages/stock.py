@@ -31,7 +31,11 @@ STOCK = (
     ),
     Damage(
         "stock is held for nobody's order",
-        (("S3", ("rsv_stray", "ord_stray")),),
+        (
+            ("S3", ("rsv_stray", "ord_stray")),
+            ("E1.inventory", ("rsv_stray",)),
+            ("E1.inventory", ("rsv_stray",)),
+        ),
         {
             "inventory": "INSERT INTO reservation SELECT 'rsv_stray', 'order/ord_stray',"
             ' request_id, 2, \'[["RAIN", "lyon", 1, 0, 0]]\', expires_at, created_at'
@@ -41,7 +45,10 @@ STOCK = (
     ),
     Damage(
         "a reservation is in two states",
-        (("S4", ("rsv_failed", "order/ord_failed")),),
+        (
+            ("S4", ("rsv_failed", "order/ord_failed")),
+            ("E1.inventory", ("rsv_failed",)),
+        ),
         {"inventory": "UPDATE reservation SET state = 3 WHERE id = 'rsv_failed'"},
     ),
     Damage(

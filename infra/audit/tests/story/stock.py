@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from infra.audit.tests.story.sales import AGO, SALES, SOON, Told, json_of
+from infra.audit.tests.story.sales import AGO, SALES, SOLD, SOON, Told, json_of
 
 _MOVEMENTS: Sequence[tuple[str, str, int, int]] = (
     ("RAIN", "lyon", 10, 1),
@@ -12,6 +12,9 @@ _MOVEMENTS: Sequence[tuple[str, str, int, int]] = (
     ("SHOE", "lyon", -1, 2),
     ("SHOE", "store", -1, 2),
 )
+
+
+_STATES = {2: "Confirmed", 3: "Consumed", 4: "Released"}
 
 
 def tell_inventory(told: Told) -> None:
@@ -41,5 +44,10 @@ def tell_inventory(told: Told) -> None:
             "reservation",
             "id, owner, request_id, state, lines, expires_at, created_at",
             f"'rsv_{sale.name}', 'order/ord_{sale.name}', 'plc_{sale.name}/reserve/1',"
-            f" {sale.reservation}, {json_of(lines)}, {SOON}, {AGO}",
+            f" {sale.reservation}, {json_of(lines)}, {AGO if sale is SOLD else SOON}, {AGO}",
         )
+        if sale is not SOLD:
+            told.event("inventory", "ReservationHeld", f"rsv_{sale.name}")
+        if sale.reservation in _STATES:
+            state = _STATES[sale.reservation]
+            told.event("inventory", f"Reservation{state}", f"rsv_{sale.name}")

@@ -147,8 +147,7 @@ class TestGoodsLeave:
     ) -> None:
         await factories.stocked(harness, "A", 5)
         made = await factories.reserve(harness, factories.wanted("A", 3))
-        request = pb.ReleaseReservationRequest(reservation=made.id, request_id=factories.key())
-        await harness.call("ReleaseReservation", request, harness.tokens.service("orders"))
+        await _release(harness, made.id)
         await harness.deliver(orders_pb2.OrderPlaced(order_id="ord_1", reservation_id=made.id))
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_RELEASED
         assert await factories.figures(harness, "A") == (5, 0, 5)
@@ -173,6 +172,63 @@ class TestGoodsLeave:
         with pytest.raises(RemoteFailure, match="only 0 of A"):
             await _sell(harness, "A", 1)
         assert await factories.differences(harness) == []
+
+
+class TestTelling:
+    """Each state of a promise is told once, whatever its lines and however often it is asked."""
+
+    async def test_a_promise_of_many_lines_is_one_fact(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.receive(harness, "B", "lyon", 5)
+        made = await factories.reserve(
+            harness, factories.wanted("A", 1), factories.wanted("B", 2), factories.wanted("A", 1)
+        )
+        [held] = await harness.events(events_pb2.ReservationHeld)
+        assert held == events_pb2.ReservationHeld(reservation_id=made.id, reservation=made)
+
+    async def test_a_refused_promise_tells_nothing(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 1)
+        with pytest.raises(RemoteFailure):
+            await factories.reserve(harness, factories.wanted("A", 2))
+        assert await _told(harness) == []
+
+    async def test_an_order_that_ships_in_two_parcels(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        made = await factories.reserve(harness, factories.wanted("A", 3))
+        await harness.deliver(orders_pb2.OrderPlaced(order_id="ord_1", reservation_id=made.id))
+        await _confirm(harness, made.id)
+        await harness.deliver(_shipped(made.id, "A", 2))
+        assert await _told(harness) == ["Confirmed", "Held"]
+        await harness.deliver(_shipped(made.id, "A", 1))
+        assert await _told(harness) == ["Confirmed", "Consumed", "Held"]
+
+    async def test_a_promise_given_back_in_parts_is_told_when_nothing_is_left(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        made = await factories.reserve(harness, factories.wanted("A", 3))
+        await _release(harness, made.id, factories.wanted("A", 1))
+        assert await _told(harness) == ["Held"]
+        await _release(harness, made.id)
+        await _release(harness, made.id)
+        assert await _told(harness) == ["Held", "Released"]
+
+    async def test_a_promise_that_expired_and_was_taken_up_again(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 2)
+        made = await factories.reserve(harness, factories.wanted("A", 2))
+        harness.clock.advance(15 * 60 + 1)
+        await factories.shows(harness, "A", (2, 0, 2))
+        await _confirm(harness, made.id)
+        assert await _told(harness) == ["Confirmed", "Expired", "Held"]
+
+    async def test_a_till_sells_what_was_never_held(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 2)
+        sold = await _sell(harness, "A", 1)
+        [consumed] = await harness.events(events_pb2.ReservationConsumed)
+        assert consumed.reservation == sold
+        assert await _told(harness) == ["Consumed"]
 
 
 class TestCount:
@@ -263,6 +319,32 @@ async def _confirm(harness: ServiceHarness, reservation: str) -> stock_pb2.Reser
         harness.tokens.service("orders"),
     )
     return confirmed
+
+
+async def _release(
+    harness: ServiceHarness, reservation: str, *lines: stock_pb2.ReservationLine
+) -> None:
+    request = pb.ReleaseReservationRequest(
+        reservation=reservation, request_id=factories.key(), lines=lines
+    )
+    await harness.call("ReleaseReservation", request, harness.tokens.service("orders"))
+
+
+async def _told(harness: ServiceHarness) -> list[str]:
+    """The states that were told, each as often as it was, by name."""
+    facts = (
+        events_pb2.ReservationHeld,
+        events_pb2.ReservationConfirmed,
+        events_pb2.ReservationConsumed,
+        events_pb2.ReservationReleased,
+        events_pb2.ReservationExpired,
+    )
+    told = [
+        fact.DESCRIPTOR.name.removeprefix("Reservation")
+        for fact in facts
+        for _ in await harness.events(fact)
+    ]
+    return sorted(told)
 
 
 async def _sell(harness: ServiceHarness, sku: str, units: int) -> stock_pb2.Reservation:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from comptoir_audit.invariant import (
+    INVENTORY,
     ORDERS,
     PAYMENTS,
     SERVICES,
@@ -16,6 +17,7 @@ from comptoir_audit.invariant import (
     Row,
     Within,
 )
+from comptoir_audit.invariants.changes import RESERVATIONS
 from comptoir_audit.invariants.subscriptions import SUBSCRIPTIONS, full_names
 
 # An outbox keeps facts for 8 days: what is older has no event any more.
@@ -84,6 +86,29 @@ E1_PAYMENTS = Within(
     wrong="events <> wanted",
     tell=_told,
     full_only=True,
+)
+
+_IN_STATE = f"""
+SELECT id, 1 AS wanted FROM reservation
+WHERE ({RESERVATIONS}) AND created_at >= :since AND created_at > now() - {_KEPT} AND %s"""
+
+E1_INVENTORY = Within(
+    id="E1.inventory",
+    statement="every state a reservation has come into has exactly one event",
+    services=(INVENTORY,),
+    each=" UNION ALL ".join(
+        _all_told(INVENTORY, message, _IN_STATE % was)
+        for message, was in (
+            # What a till sells was never held.
+            ("ReservationHeld", "expires_at > created_at"),
+            ("ReservationConfirmed", "state = 2"),
+            ("ReservationConsumed", "state = 3"),
+            ("ReservationReleased", "state = 4"),
+            ("ReservationExpired", "state = 5"),
+        )
+    ),
+    wrong="events <> wanted",
+    tell=_told,
 )
 
 # What a stream has lost is marked to be published again, whatever its age.
@@ -162,4 +187,4 @@ E6 = Within(
     ),
 )
 
-EVENTS: tuple[Invariant, ...] = (E1, E1_PAYMENTS, E2_PUBLISHED, *E2, E3, E6)
+EVENTS: tuple[Invariant, ...] = (E1, E1_PAYMENTS, E1_INVENTORY, E2_PUBLISHED, *E2, E3, E6)

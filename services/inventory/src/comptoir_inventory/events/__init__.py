@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from comptoir.inventory.v1 import events_pb2
 from comptoir_inventory.domain.locations import Location
-from comptoir_inventory.domain.reservations import Reservation
+from comptoir_inventory.domain.reservations import Reservation, State
 from comptoir_inventory.domain.stock import Availability, Level, Movement, Turn
 from comptoir_inventory.events import resources
 
@@ -16,6 +16,13 @@ _TURNS: Mapping[Turn, type[Message]] = {
     Turn.LOW: events_pb2.StockLow,
     Turn.OUT: events_pb2.StockOut,
     Turn.BACK: events_pb2.StockBack,
+}
+_STATES: Mapping[State, type[Message]] = {
+    State.HELD: events_pb2.ReservationHeld,
+    State.CONFIRMED: events_pb2.ReservationConfirmed,
+    State.CONSUMED: events_pb2.ReservationConsumed,
+    State.RELEASED: events_pb2.ReservationReleased,
+    State.EXPIRED: events_pb2.ReservationExpired,
 }
 
 
@@ -31,9 +38,9 @@ def location_state(location: Location) -> events_pb2.LocationState:
     return events_pb2.LocationState(code=location.code, location=resources.location_to(location))
 
 
-def reservation_expired(reservation: Reservation) -> events_pb2.ReservationExpired:
-    """A promise ended because its time was up."""
-    return events_pb2.ReservationExpired(
+def reservation_moved(reservation: Reservation) -> Message:
+    """A promise has come into the state it is in: one fact, however many lines it has."""
+    return _STATES[reservation.state](
         reservation_id=reservation.id, reservation=resources.reservation_to(reservation)
     )
 

@@ -79,6 +79,8 @@ async def reserve(
         if len(changed) != len(changes):
             raise WrongPlan(f"{len(changes)} places were to change, {len(changed)} did")
         board.changed(session, changed)
+        for promise, _ in made:
+            session.emit(events.reservation_moved(promise))
     return outcomes
 
 
@@ -104,6 +106,7 @@ async def sell_stock(
     if len(changed) != len(wanted):
         raise WrongPlan(f"{len(wanted)} places were to change, {len(changed)} did")
     board.changed(session, changed)
+    session.emit(events.reservation_moved(receipt))
     await move(session, _taken_off(wanted), Reason.SALE, owner, actor)
     return receipt
 
@@ -114,7 +117,7 @@ async def confirm_reservation(session: Session, board: Board, reservation_id: st
     One that had expired is taken up again when its units are still free, in the same
     transaction. Confirming what is confirmed or gone changes nothing.
     """
-    confirmed = await store.confirm(session, reservation_id)
+    confirmed = await _confirm_held(session, reservation_id)
     if confirmed is not None:
         return confirmed
     reservation = await _lock(session, reservation_id)
@@ -125,7 +128,7 @@ async def confirm_reservation(session: Session, board: Board, reservation_id: st
     if reservation.state is State.EXPIRED:
         await _take_again(session, board, reservation)
     confirmed = reservation.moved(State.CONFIRMED)
-    await store.save(session, confirmed)
+    await _save(session, reservation, confirmed)
     return confirmed
 
 
@@ -135,7 +138,7 @@ async def keep_for_order(session: Session, board: Board, reservation_id: str) ->
     An order that is called off at once gives its stock back before the news of its placement
     arrive: then there is nothing to keep.
     """
-    if await store.confirm(session, reservation_id) is not None:
+    if await _confirm_held(session, reservation_id) is not None:
         return
     reservation = await _lock(session, reservation_id)
     if reservation.state is not State.RELEASED:
@@ -169,7 +172,7 @@ async def release_reservation(
     changed = await stock_store.change(session, [given_back(each) for each in units])
     board.changed(session, changed)
     released = reservation.release(units)
-    await store.save(session, released)
+    await _save(session, reservation, released)
     return released
 
 
@@ -195,7 +198,7 @@ async def consume_reservation(
             raise errors.NotYetThere(each.sku, each.location)
     board.changed(session, changed)
     consumed = reservation.consume(units)
-    await store.save(session, consumed)
+    await _save(session, reservation, consumed)
     await move(session, _taken_off(units), Reason.SALE, reference or reservation.owner, actor)
     return consumed
 
@@ -217,7 +220,7 @@ async def sweep(session: Session, board: Board) -> int:
     board.changed(session, await stock_store.change(session, [given_back(each) for each in units]))
     await store.save_state(session, [held.id for held in expired], State.EXPIRED)
     for held in expired:
-        session.emit(events.reservation_expired(held.moved(State.EXPIRED)))
+        session.emit(events.reservation_moved(held.moved(State.EXPIRED)))
     return len(expired)
 
 
@@ -225,6 +228,21 @@ async def sweep_all(transactions: Transactions, board: Board) -> None:
     """Gives back all held promises whose time is up, batch after batch."""
     while await transactions.run(lambda session: sweep(session, board)) == SWEEP_BATCH:
         pass
+
+
+async def _confirm_held(session: Session, reservation_id: str) -> Reservation | None:
+    """Confirms a promise that is held, and tells it; None when it is not held."""
+    confirmed = await store.confirm(session, reservation_id)
+    if confirmed is not None:
+        session.emit(events.reservation_moved(confirmed))
+    return confirmed
+
+
+async def _save(session: Session, before: Reservation, after: Reservation) -> None:
+    """Stores what became of a locked promise, and tells it when it has come into another state."""
+    await store.save(session, after)
+    if after.state is not before.state:
+        session.emit(events.reservation_moved(after))
 
 
 async def _take_again(session: Session, board: Board, reservation: Reservation) -> None:
