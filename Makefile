@@ -7,6 +7,7 @@
 #                      lint, types, protos, unit, integration, journeys (each a target, too)
 #   make unit ARGS="services/cart -k coupon"
 #   make faults        breaks everything once; SIZE=full for a night's worth of kills
+#   make containers    builds all images and runs the compose project, where there is podman
 #   make mutations     plants bugs and shows which test catches each; ARGS="outbox" for some
 #   make bench         all figures; NAME=checkout for one
 
@@ -18,7 +19,7 @@ empty :=
 space := $(empty) $(empty)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap test $(TESTS) faults mutations up demo audit bench lock clean
+.PHONY: help bootstrap test $(TESTS) faults containers mutations up demo audit bench lock clean
 
 help:
 	@sed -n 's/^#  \{0,1\}//p' Makefile
@@ -37,7 +38,7 @@ bootstrap: .venv/bootstrapped
 test: bootstrap
 	@$(TOX) run -e $(subst $(space),$(comma),$(TESTS))
 
-$(TESTS) mutations up demo audit: bootstrap
+$(TESTS) containers mutations up demo audit: bootstrap
 	@$(TOX) run -q -e $@ -- $(ARGS)
 
 faults: bootstrap

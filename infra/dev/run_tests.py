@@ -38,12 +38,15 @@ KINDS = {
     ),
     "journeys": ("tests/journeys",),
     "faults": ("tests/faults",),
+    "containers": ("infra/*/tests/containers",),
 }
 AT_ONCE = 2
 NO_TESTS_COLLECTED = 5
 RUN_SECONDS = 600
 # Faults are waited out, and with SIZE=full they take a night.
 FAULTS_SECONDS = {"": 1800, "full": 12 * 3600}
+# Images are built, the first time with a distribution below them.
+CONTAINERS_SECONDS = 3600
 LAST_WORDS_SECONDS = 5
 LAST_LINES = 12
 
@@ -165,6 +168,8 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
 
 def patience(kind: str) -> int:
     """Seconds that one run may take."""
+    if kind == "containers":
+        return CONTAINERS_SECONDS
     size = os.environ.get("FAULTS_SIZE", "")
     return FAULTS_SECONDS.get(size, FAULTS_SECONDS[""]) if kind == "faults" else RUN_SECONDS
 

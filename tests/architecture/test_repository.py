@@ -16,6 +16,7 @@ TASKS = (
     "integration",
     "journeys",
     "faults",
+    "containers",
     "mutations",
     "bench",
     "up",

@@ -1,16 +1,13 @@
 """Manifests are valid, say what the code says, and let nobody do more than they must."""
 
-import dataclasses
-import importlib
 import itertools
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kubernetes_validate import utils as kubernetes
 
 from comptoir_local.stack import BACKENDS, SERVICES
-from comptoir_runtime import settings
+from comptoir_testing.environments import called_by, needed_by, settings_of
 from infra.kubernetes.tests.manifests import (
     Manifest,
     Pod,
@@ -27,28 +24,6 @@ VERSIONS = ("1.35", "1.36", "1.37")
 FOREIGN = {"Cluster", "HTTPRoute"}
 GRPC = 50051
 SERVICE_NAMES = [service.name for service in SERVICES]
-
-
-def settings_of(service: str) -> dict[str, dataclasses.Field[Any]]:
-    """What a service reads from its environment, by the name of the variable."""
-    module = importlib.import_module(f"comptoir_{service}.settings")
-    (cls,) = {
-        each
-        for each in vars(module).values()
-        if isinstance(each, type)
-        and issubclass(each, settings.Settings)
-        and each.__module__ == module.__name__
-    }
-    return {field.name.upper(): field for field in dataclasses.fields(cls)}
-
-
-def called_by(service: str) -> set[str]:
-    """Whom a service calls: those whose address it is told."""
-    return {
-        name.removesuffix("_TARGET").lower()
-        for name in settings_of(service)
-        if name.endswith("_TARGET")
-    }
 
 
 def services(overlay: str) -> dict[str, Manifest]:
@@ -88,16 +63,11 @@ class TestManifests:
     ) -> None:
         told = {each["name"] for each in container(services(overlay)[service])["env"]}
         known = settings_of(service)
-        needed = {
-            name
-            for name, field in known.items()
-            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        }
         # What each provider gave us comes as a whole, from a secret.
         from_secret = {"PSP_URL"} if service == "payments" else set()
 
         assert told <= set(known)
-        assert needed - from_secret <= told
+        assert needed_by(service) - from_secret <= told
 
     def test_no_pod_may_do_more_than_it_must(self, overlay: str) -> None:
         for manifest in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job")):

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from comptoir_local import auditing, status
+from comptoir_local import auditing, elsewhere, status
 from comptoir_local.embedded import LaunchError
 from comptoir_local.platform import Crashed, Options, Platform, StartFailed
 from comptoir_local.stopping import stopped_by_signals
@@ -26,11 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.insert(0, "up")
     parsed = _parser().parse_args(given)
     console = Console(stderr=False, highlight=False)
-    workspace = Workspace(parsed.data)
+    workspace = Workspace(getattr(parsed, "data", DEFAULT))
     if parsed.command == "status":
         sys.exit(status.show(workspace, console))
     if parsed.command == "audit":
         sys.exit(auditing.run(workspace, parsed))
+    if parsed.command == "keys":
+        sys.exit(elsewhere.make_keys(parsed))
+    if parsed.command == "load":
+        sys.exit(elsewhere.load(parsed, console))
     options = Options(
         database_url=os.environ.get("DATABASE_URL") or None,
         nats_url=os.environ.get("NATS_URL") or None,
@@ -62,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--data", type=Path, default=DEFAULT, help=f"folder of all data (default: {DEFAULT})"
         )
+    keys = commands.add_parser("keys", help="elsewhere: make the keys services sign calls with")
+    elsewhere.add_keys_arguments(keys)
+    load = commands.add_parser("load", help="elsewhere: load a catalogue through the gateway")
+    elsewhere.add_load_arguments(load)
     return parser
 
 

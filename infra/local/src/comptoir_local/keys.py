@@ -9,15 +9,12 @@ from comptoir_runtime.auth import SigningKey, public_jwk, service_issuer
 
 
 class ServiceKeys:
-    """Key pairs in a folder, made on first use."""
+    """Key pairs in a folder, made on first use; the public halves may be written elsewhere."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, public: Path | None = None) -> None:
         self._folder = folder
-
-    @property
-    def jwks(self) -> Path:
+        self.jwks = public or folder / "services.jwks.json"
         """All public keys, each with the issuer it may speak for: SERVICE_JWKS."""
-        return self._folder / "services.jwks.json"
 
     def private(self, service: str) -> Path:
         """The private key of a service: SERVICE_KEY."""

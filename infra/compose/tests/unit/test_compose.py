@@ -1,0 +1,167 @@
+"""The compose project is valid, says what the code says, and lets nobody do more than they must."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from comptoir_local.stack import BACKENDS, PROVIDER, SERVICES
+from comptoir_testing.environments import called_by, needed_by, settings_of
+from infra.compose.tests.project import FOLDER, Service, config, example, services
+
+ROOT = FOLDER.parents[1]
+SERVICE_NAMES = [service.name for service in SERVICES]
+DEVELOPMENT = "compose.dev.yaml"
+# All-in-one images of others that write where they like; only with the profile `telemetry`.
+TAKEN_AS_THEY_ARE = {"grafana"}
+JOBS = {"keys", "nats-volume", "sample", "audit"} | {f"{each.name}-migrate" for each in BACKENDS}
+
+
+def mounted(service: Service) -> dict[str, Service]:
+    """What a service mounts, by volume or path."""
+    return {each["source"]: each for each in service.get("volumes", ())}
+
+
+class TestProject:
+    @pytest.mark.parametrize("overrides", [(), (DEVELOPMENT,)], ids=["compose", "development"])
+    def test_docker_compose_takes_it_without_a_word(self, overrides: tuple[str, ...]) -> None:
+        variables = ("--env-file", str(FOLDER / ".env.example"))
+        result = config(*variables, "config", "--quiet", overrides=overrides)
+        assert (result.returncode, result.stderr) == (0, "")
+
+    def test_every_service_is_there_with_what_it_needs(self) -> None:
+        servers, telemetry = {"postgres", "nats"}, {"collector", "grafana"}
+        ours = {*SERVICE_NAMES, PROVIDER.name.replace("_", "-")}
+        assert services().keys() == ours | servers | telemetry | JOBS
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_a_service_is_told_what_it_reads_and_nothing_else(self, service: str) -> None:
+        told = set(services()[service]["environment"]) - {"GRPC_EXPERIMENTS"}
+
+        assert told <= set(settings_of(service))
+        assert needed_by(service) <= told
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_a_service_is_told_where_those_it_calls_listen(self, service: str) -> None:
+        environment = services()[service]["environment"]
+        targets = {name: value for name, value in environment.items() if name.endswith("_TARGET")}
+
+        assert {name.removesuffix("_TARGET").lower() for name in targets} == called_by(service)
+        for name, value in targets.items():
+            called = name.removesuffix("_TARGET").lower()
+            port = services()[called]["environment"]["LISTEN"].rpartition(":")[2]
+            assert value == f"dns:///{called}:{port}"
+
+    @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
+    def test_a_service_waits_for_its_migration_on_its_own_database(self, service: str) -> None:
+        serving, migrating = services()[service], services()[f"{service}-migrate"]
+
+        waits = serving["depends_on"][f"{service}-migrate"]["condition"]
+        assert waits == "service_completed_successfully"
+        assert migrating["image"] == serving["image"]
+        assert migrating["command"] == ["migrate"]
+        url = serving["environment"]["DATABASE_URL"]
+        assert url == migrating["environment"]["DATABASE_URL"]
+        password = example()[f"{service.upper()}_DATABASE_PASSWORD"]
+        assert url == f"postgresql://comptoir_{service}:{password}@postgres/comptoir_{service}"
+
+    def test_the_databases_that_are_made_are_those_of_the_services(self) -> None:
+        script = (FOLDER / "postgres/databases.sh").read_text()
+        (names,) = re.findall(r"^for service in (.+); do$", script, re.MULTILINE)
+        told = services()["postgres"]["environment"]
+
+        assert names.split() == [service.name for service in BACKENDS]
+        assert {f"{service.name.upper()}_DATABASE_PASSWORD" for service in BACKENDS} <= set(told)
+
+    def test_nats_syncs_always(self) -> None:
+        assert "\n  sync_interval: always\n" in (FOLDER / "nats/nats.conf").read_text()
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_live_reload_reads_the_checkout_and_watches_it(self, service: str) -> None:
+        found = services(DEVELOPMENT)[service]
+        watched = {each["path"]: each["action"] for each in found["develop"]["watch"]}
+
+        for name in (f"services/{service}", "libs/runtime"):
+            mount = mounted(found)[str(ROOT / name)]
+            assert mount["read_only"] is True
+            assert f"{mount['target']}/src" in found["environment"]["PYTHONPATH"].split(":")
+            assert watched[str(ROOT / name / "src")] == "restart"
+        assert watched[str(ROOT / "protos")] == "rebuild"
+
+    def test_telemetry_goes_through_the_collector(self) -> None:
+        collector = yaml.safe_load((FOLDER / "telemetry/collector.yaml").read_text())
+
+        assert collector["service"]["pipelines"].keys() == {"traces", "metrics", "logs"}
+        for pipeline in collector["service"]["pipelines"].values():
+            for kind in ("receivers", "processors", "exporters"):
+                assert set(pipeline[kind]) <= collector[kind].keys()
+        assert collector["exporters"]["otlp"]["endpoint"] == "grafana:4317"
+
+
+class TestImages:
+    def test_each_is_built_from_a_folder_the_dockerfile_gets(self) -> None:
+        let_in = (ROOT / "infra/images/Dockerfile.dockerignore").read_text().splitlines()
+        built = {each["image"]: each["build"] for each in services().values() if "build" in each}
+
+        assert {image.split(":")[0] for image in built} == {
+            f"comptoir/{name}" for name in (*SERVICE_NAMES, PROVIDER.name, "local")
+        }
+        for image, build in built.items():
+            arguments = build["args"]
+            folder = f"{arguments.get('FOLDER', 'services')}/{arguments['SERVICE']}"
+            assert image == f"comptoir/{arguments['SERVICE']}:{arguments['VERSION']}"
+            assert (ROOT / build["context"] / build["dockerfile"]).is_file()
+            assert (ROOT / "requirements" / arguments.get("LOCK", "runtime.txt")).is_file()
+            for needed in (folder, arguments.get("NEEDS", folder)):
+                assert (ROOT / needed / "pyproject.toml").is_file()
+                assert {f"!{needed}", f"!{Path(needed).parts[0]}"} & set(let_in), needed
+
+    def test_servers_come_from_their_makers(self) -> None:
+        assert services()["postgres"]["image"] == "postgres:17"
+        version = re.fullmatch(r"nats:(\d+)\.(\d+)-alpine", services()["nats"]["image"])
+        # From here on a batch of messages is stored as a whole.
+        assert version is not None
+        assert (int(version[1]), int(version[2])) >= (2, 12)
+
+
+class TestRights:
+    @pytest.mark.parametrize("name", sorted(services().keys() - TAKEN_AS_THEY_ARE))
+    def test_nobody_may_do_more_than_they_must(self, name: str) -> None:
+        found = services()[name]
+
+        assert found["read_only"] is True
+        assert found["cap_drop"] == ["ALL"]
+        assert found["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in found
+        assert "cap_add" not in found
+        # The images of ours, and the collector's, say it themselves.
+        assert ("user" in found) is (name in {"postgres", "nats"})
+
+    def test_what_is_published_is_published_to_this_machine_only(self) -> None:
+        published = {
+            name: [port["host_ip"] for port in each["ports"]]
+            for name, each in services().items()
+            if each.get("ports")
+        }
+        assert published == {name: ["127.0.0.1"] for name in ("gateway", "psp-sandbox", "grafana")}
+
+    def test_the_private_key_of_a_service_is_its_own(self) -> None:
+        holders = {name for name, each in services().items() if "orders-key" in mounted(each)}
+        assert holders == {"keys", "orders"}
+        public = {name: mounted(each).get("service-keys") for name, each in services().items()}
+        writers = {name for name, each in public.items() if each and not each.get("read_only")}
+        assert writers == {"keys"}
+
+    def test_no_secret_has_a_default(self) -> None:
+        text = (FOLDER / "compose.yaml").read_text()
+        secret = r"\$\{(\w*(?:PASSWORD|SECRET|ENCRYPTION_KEY))([^}]*)\}"
+        for name, rest in re.findall(secret, text):
+            assert rest in {"", ":?copy .env.example to .env"}, name
+            assert example()[name], name
+
+        result = config("config", "--quiet")
+        missing = set(re.findall(r"required variable (\w+) is missing", result.stderr))
+        assert result.returncode != 0
+        assert missing <= example().keys()
+        assert {name for name, _ in re.findall(secret, text)} <= missing
