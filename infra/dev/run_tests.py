@@ -44,7 +44,7 @@ AT_ONCE = 2
 NO_TESTS_COLLECTED = 5
 RUN_SECONDS = 600
 # Faults are waited out, and with SIZE=full they take a night.
-FAULTS_SECONDS = {"": 1800, "full": 12 * 3600}
+FAULTS_SECONDS = {"": 3600, "full": 12 * 3600}
 # Images are built, the first time with a distribution below them.
 CONTAINERS_SECONDS = 3600
 LAST_WORDS_SECONDS = 5

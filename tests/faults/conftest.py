@@ -7,40 +7,32 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
-from tests.faults.scene import Row, Scene, plenty, table
-from tests.faults.world import World, a_world
+from tests.faults.scene import Night, Row, Scene, stocked, table
+from tests.faults.world import a_world
 
 _ROWS: list[Row] = []
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world() -> AsyncIterator[World]:
-    """The platform that is going to be broken."""
+async def night() -> AsyncIterator[Night]:
+    """The platform that is going to be broken, and goods to buy there."""
     async with a_world() as world:
-        yield world
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def skus(world: World) -> list[str]:
-    """Goods of which there are more than enough."""
-    return await plenty(world)
+        yield Night(world, await stocked(world), _ROWS)
 
 
 @pytest.fixture
-def scene(
-    request: pytest.FixtureRequest, world: World, skus: list[str], tmp_path: Path
-) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, night: Night, tmp_path: Path) -> Iterator[Scene]:
     """Where one fault takes place; what is armed when it ends is disarmed."""
     name = request.node.name.removeprefix("test_").replace("_", " ")
-    scene = Scene(name, world, skus, tmp_path / "witness.jsonl", _ROWS)
+    scene = Scene(name, night, tmp_path / "witness.jsonl")
     yield scene
     scene.close()
-    world.disarm_all()
+    night.world.disarm_all()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _ROWS:
-        console = Console(width=160, no_color=True)
+        console = Console(width=200, no_color=True)
         with console.capture() as capture:
             console.print(table(_ROWS))
         terminalreporter.write(capture.get())

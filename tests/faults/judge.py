@@ -1,57 +1,80 @@
-"""What must hold once everything has healed: the invariants that faults must not break.
+"""What must hold once everything has healed.
 
-Each finding begins with the id of the invariant. An empty list is the only good verdict.
+Whether the books agree among themselves and with the provider's journal is the auditor's to say.
+The judge adds what only the clients know: what they asked for, and what they were told. Each
+finding begins with the id of the invariant; an empty list is the only good verdict.
 """
 
-from __future__ import annotations
-
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from comptoir_audit.audit import audit
+from comptoir_audit.sources import Connections
 from comptoir_runtime import money
 from tests.faults import books
-from tests.faults.books import Books
-from tests.faults.witness import Purchase, purchases
+from tests.faults.books import AT_ONCE, Books
+from tests.faults.witness import Deed, Evidence, Part, Purchase, Request, evidence
 from tests.faults.world import StillNot, World, until
 
-_HELD, _CONFIRMED, _CONSUMED = 1, 2, 3
-_RELEASED_USE = 3
-_SECONDS = 120.0
+_PAUSE = timedelta(seconds=1)
 
-Order = Mapping[str, Any]
+Row = Mapping[str, Any]
 
 
 @dataclass
 class Verdict:
     """What came of one or more faults."""
 
-    acknowledged: int = 0
-    refused: int = 0
-    unsettled: int = 0
+    told: Evidence
+    """Of the witnesses that were asked for their figures."""
     findings: list[str] = field(default_factory=list)
+    looked_at: int = 0
+    """Things that the auditor has compared."""
     recovered_seconds: float = 0.0
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(purchase.acknowledged for purchase in self.told.purchases)
+
+    @property
+    def refused(self) -> int:
+        return sum(purchase.refused for purchase in self.told.purchases)
+
+    def granted(self, deed: Deed) -> int:
+        return len(self.told.granted(deed))
 
     def count(self, *ids: str) -> int:
         """How many findings there are of these invariants."""
-        return sum(finding.split(" ", 1)[0] in ids for finding in self.findings)
+        return sum(_invariant(finding) in ids for finding in self.findings)
 
     @property
     def lost(self) -> int:
-        return self.count("O2", "E2")
+        return self.count("O2", "E1", "E2", "E3")
 
     @property
     def doubled(self) -> int:
-        return self.count("O1", "M5", "M6")
+        return self.count("O1", "O8", "M5", "M6", "M11")
 
     @property
     def leaked(self) -> int:
-        return self.count("S1", "S3", "M12", "P1")
+        return self.count("S1", "S2", "S3", "O5", "M12", "P1", "P2")
+
+    @property
+    def other(self) -> int:
+        return len(self.findings) - self.lost - self.doubled - self.leaked
 
 
-async def until_quiet(world: World, seconds: float = _SECONDS) -> float:
+def _invariant(finding: str) -> str:
+    """`M5` of `M5.journal [payments+provider] …`."""
+    return finding.partition(" ")[0].partition(".")[0]
+
+
+async def until_quiet(world: World) -> float:
     """Waits until nothing has to happen any more; answers how long it took."""
     left: list[str] = []
 
@@ -60,41 +83,51 @@ async def until_quiet(world: World, seconds: float = _SECONDS) -> float:
         return not left
 
     try:
-        return await until("all is quiet", quiet, seconds)
+        return await until("all is quiet", quiet)
     except StillNot as failure:
         told = "\n".join(left[:20])
         raise StillNot(f"{failure}; {len(left)} things left, such as\n{told}") from None
 
 
-async def judge(world: World, *witnesses: Path, dead_letters: int = 0) -> Verdict:
-    """Waits for quiet, reads all books and compares them with each other and the witnesses."""
+async def judge(
+    world: World, witnesses: Sequence[Path], asked: Path, poisoned: AbstractSet[str] = frozenset()
+) -> Verdict:
+    """Waits for quiet and has the books audited, then compares them with all that was witnessed.
+
+    The figures are those of the one who is `asked`. Events that were `poisoned` have to end in
+    quarantine, and are no finding there.
+    """
     seconds = await until_quiet(world)
-    bought = [purchase for path in witnesses for purchase in purchases(path)]
-    verdict = compare(await books.read(world), bought, dead_letters)
-    verdict.recovered_seconds = seconds
-    return verdict
-
-
-def compare(read: Books, bought: Sequence[Purchase], dead_letters: int = 0) -> Verdict:
-    """The verdict over what was read; pure, so that it has tests of its own."""
-    verdict = Verdict(
-        acknowledged=sum(purchase.acknowledged for purchase in bought),
-        refused=sum(purchase.refused for purchase in bought),
-        unsettled=sum(not purchase.answers for purchase in bought),
-    )
-    orders = {row["id"]: row for row in read.of("orders", books.ORDERS)}
-    verdict.findings += [
-        *_promises(orders, bought),
-        *_once(orders, bought),
-        *_money(read, orders),
-        *_stock(read, orders),
-        *_coupons(read),
-        *_events(read, dead_letters),
+    async with Connections.open(world.surroundings.audited) as connections:
+        report = await audit(connections, grace=AT_ONCE, pause=_PAUSE)
+    found = [
+        str(finding)
+        for finding in report.findings
+        if finding.invariant != "E6" or poisoned.isdisjoint(finding.ids)
     ]
-    return verdict
+    found += [f"{name} was not looked at: {why}" for name, why in report.skipped.items()]
+    found += compare(await books.read(world), evidence(witnesses))
+    return Verdict(evidence([asked]), found, report.looked_at, seconds)
 
 
-def _promises(orders: Mapping[str, Order], bought: Sequence[Purchase]) -> Iterator[str]:
+def compare(read: Books, told: Evidence) -> list[str]:
+    """Where the books differ from what clients asked for and were told."""
+    orders = {row["id"]: row for row in read.orders}
+    payments = {row["id"]: row for row in read.payments}
+    return [
+        *_promises(orders, payments, told.purchases),
+        *_nobody_else(orders, told.purchases),
+        *_once(told.purchases),
+        *_cancellations(orders, told.asked(Deed.CANCEL)),
+        *_departures(read.parcels, told.asked(Deed.SHIP)),
+        *_refunds(payments, told.asked(Deed.REFUND)),
+        *_purses(read, orders, told),
+    ]
+
+
+def _promises(
+    orders: Mapping[str, Row], payments: Mapping[str, Row], bought: Sequence[Purchase]
+) -> Iterator[str]:
     """O2: what was acknowledged exists, unchanged; what was refused does not."""
     by_cart = {row["cart"]: row for row in orders.values()}
     # A cart that was refused may be ordered anew: what the buyer heard last is what counts.
@@ -107,133 +140,100 @@ def _promises(orders: Mapping[str, Order], bought: Sequence[Purchase]) -> Iterat
         order = by_cart.get(purchase.cart)
         if order is None or order["id"] not in purchase.placed:
             yield f"O2 {sorted(purchase.placed)} was acknowledged and does not exist"
-            continue
-        total = money.from_minor(order["total"], order["currency"])
-        if (total.currency, total.amount) != (purchase.total["currency"], purchase.total["amount"]):
-            yield f"O2 {order['id']} has total {total.amount}, acknowledged {purchase.total}"
-        lines = sorted((line["sku"], line["quantity"]) for line in order["document"]["lines"])
-        if lines != sorted(purchase.lines):
-            yield f"O2 {order['id']} has lines {lines}, acknowledged {purchase.lines}"
+        else:
+            yield from _as_ordered(order, payments, purchase)
 
 
-def _once(orders: Mapping[str, Order], bought: Sequence[Purchase]) -> Iterator[str]:
-    """O1: one order for one cart and one key, and the buyer is always told the same."""
-    carts = Counter(row["cart"] for row in orders.values() if row["cart"])
-    yield from (f"O1 cart {cart} has become {n} orders" for cart, n in carts.items() if n > 1)
+def _as_ordered(order: Row, payments: Mapping[str, Row], purchase: Purchase) -> Iterator[str]:
+    total = money.from_minor(order["total"], order["currency"])
+    if (total.currency, total.amount) != (purchase.total["currency"], purchase.total["amount"]):
+        yield f"O2 {order['id']} has total {total.amount}, acknowledged {purchase.total}"
+    lines = sorted((line["sku"], line["quantity"]) for line in order["lines"])
+    if lines != sorted(purchase.lines):
+        yield f"O2 {order['id']} has lines {lines}, acknowledged {purchase.lines}"
+    paid = [payments[each] for each in order["payments"] if each in payments]
+    parts = sorted(_part(purchase, payment) for payment in paid)
+    if parts != sorted(purchase.parts):
+        yield f"O2 {order['id']} is paid by {parts}, acknowledged {purchase.parts}"
+
+
+def _part(purchase: Purchase, payment: Row) -> Part:
+    """A payment as its buyer knows it: who names no purse has been shown none."""
+    named = {part.purse for part in purchase.parts}
+    purse = payment["purse"] if payment["purse"] in named else ""
+    return Part(payment["method"], payment["amount"], purse)
+
+
+def _nobody_else(orders: Mapping[str, Row], bought: Sequence[Purchase]) -> Iterator[str]:
+    """O1: each order is one that somebody asked for."""
+    carts = {purchase.cart for purchase in bought}
+    for order, row in orders.items():
+        if row["cart"] not in carts:
+            yield f"O1 {order} of cart {row['cart']}: nobody has ordered it"
+
+
+def _once(bought: Sequence[Purchase]) -> Iterator[str]:
+    """O1: under one key the buyer is always told of the same order."""
     for purchase in bought:
         if len(purchase.placed) > 1:
             yield f"O1 {purchase.key} was told {sorted(purchase.placed)}"
 
 
-def _money(read: Books, orders: Mapping[str, Order]) -> Iterator[str]:
-    """M1, M5, M6, M12: our books are balanced, the provider's say the same, nobody pays twice."""
-    for row in read.of("payments", books.UNBALANCED):
-        yield f"M1 transfer {row['operation_id']} is off by {row['off']} {row['currency']}"
-    yield from (f"M6 the provider has two payments for {ref}" for ref in read.provider_twice)
-    payments = {row["id"]: row for row in read.of("payments", books.PAYMENTS)}
-    kept: dict[str, list[int]] = defaultdict(list)
-    for reference, theirs in read.provider.items():
-        amount = theirs["authorised_amount"] - theirs["voided_amount"]
-        ours = payments.get(reference)
-        if ours is None and amount:
-            yield f"M5 the provider keeps {amount} for {reference}, which we do not know"
-        elif ours is not None:
-            yield from _same(ours, theirs, amount)
-            if amount:
-                kept[ours["order_id"]].append(amount)
-    yield from _paid(read, orders, kept)
-    captures = {row["payment_id"]: row["amount"] for row in read.of("payments", "capture")}
-    for reference, theirs in read.provider.items():
-        if theirs["captured_amount"] != captures.get(reference, 0):
-            booked = captures.get(reference, 0)
-            yield f"M5 {reference}: charged {theirs['captured_amount']}, ledger says {booked}"
+def _cancellations(orders: Mapping[str, Row], asked: Sequence[Request]) -> Iterator[str]:
+    """O2: what was called off stays so, and nothing is that nobody wanted to be."""
+    wanted = defaultdict[str, list[Request]](list)
+    for request in asked:
+        wanted[request.of].append(request)
+        order = orders.get(request.of)  # none: it was called off before it stood
+        if request.granted and order is not None and order["state"] != "CANCELLED":
+            yield f"O2 {request.of} was called off, and is {order['state']}"
+    for name, row in orders.items():
+        willing = [request for request in wanted[name] if not request.refused]
+        if row["state"] == "CANCELLED" and not willing:
+            yield f"O2 {name} is CANCELLED, and nobody was told that it would be"
 
 
-def _paid(
-    read: Books, orders: Mapping[str, Order], kept: Mapping[str, Sequence[int]]
-) -> Iterator[str]:
-    """What is kept is kept for orders that stand, and for each of them its total."""
-    undone = {row["order_id"]: dict(row) for row in read.of("orders", books.PLACEMENTS)}
-    for order, amounts in kept.items():
-        if not _stands(orders.get(order)):
-            yield f"M12 {amounts} kept for {order}, which does not stand: {undone.get(order)}"
-        elif sum(amounts) != orders[order]["total"]:
-            yield f"M5 {amounts} kept for {order} of {orders[order]['total']}"
-    for order, row in orders.items():
-        if _stands(row) and row["total"] and row["cart"] and order not in kept:
-            yield f"M5 nothing is kept for {order} of {row['total']}"
+def _departures(parcels: Sequence[Row], asked: Sequence[Request]) -> Iterator[str]:
+    """O2: what has left has left, and nothing else has."""
+    state = {row["id"]: row["state"] for row in parcels}
+    willing = {request.of for request in asked if not request.refused}
+    for request in asked:
+        if request.granted and state.get(request.of) != "SHIPPED":
+            yield f"O2 {request.of} has left, and is {state.get(request.of)}"
+    for parcel, now in state.items():
+        if now == "SHIPPED" and parcel not in willing:
+            yield f"O2 {parcel} is SHIPPED, and nobody has sent it"
 
 
-def _stands(order: Order | None) -> bool:
-    return order is not None and order["state"] != "CANCELLED"
-
-
-def _same(ours: Mapping[str, Any], theirs: Mapping[str, Any], kept: int) -> Iterator[str]:
-    ended = ours["state"] in ("voided", "failed")
-    if ended != (kept == 0) and ours["state"] != "requires_action":
-        yield f"M5 {ours['id']} is {ours['state']}, the provider keeps {kept}"
-    for name in ("captured_amount", "refunded_amount"):
-        if ours[name] != theirs[name]:
-            yield f"M5 {ours['id']}: {name} {ours[name]}, the provider says {theirs[name]}"
-
-
-def _stock(read: Books, orders: Mapping[str, Order]) -> Iterator[str]:
-    """S1, S3, S8: what is promised is promised to orders that stand, once, and nothing else is."""
-    for row in read.of("inventory", books.STOCK_OFF):
-        yield f"S8 {row['sku']} at {row['location']}: {row['on_hand']} is not {row['moved']}"
-    promised: Counter[tuple[str, str]] = Counter()
-    holders: Counter[str] = Counter()
-    waiting = {
-        row["order_id"]
-        for row in read.of("orders", books.PLACEMENTS)
-        if row["state"] == "ACTION_REQUIRED"
-    }
-    for row in read.of("inventory", books.RESERVATIONS):
-        owner = row["owner"].partition("/")[2]
-        if row["state"] in (_HELD, _CONFIRMED):
-            for sku, location, units, consumed, released in row["lines"]:
-                promised[sku, location] += units - consumed - released
-            if not _stands(orders.get(owner)) and owner not in waiting:
-                yield f"S3 {row['id']} holds stock for {owner}, which does not stand"
-        if row["state"] in (_CONFIRMED, _CONSUMED):
-            holders[owner] += 1
-    yield from (
-        f"S3 {order} has {holders[order]} confirmed reservations"
-        for order, row in orders.items()
-        if _stands(row) and holders[order] != 1
-    )
-    for row in read.of("inventory", books.STOCK):
-        expected = promised[row["sku"], row["location"]]
-        if row["reserved"] != expected or not 0 <= expected <= row["on_hand"]:
+def _refunds(payments: Mapping[str, Row], asked: Sequence[Request]) -> Iterator[str]:
+    """M10: what was given back is what was told, and no more than was asked for."""
+    least, most = defaultdict[str, int](int), defaultdict[str, int](int)
+    for request in asked:
+        least[request.of] += request.amount if request.granted else 0
+        most[request.of] += 0 if request.refused else request.amount
+    for payment, row in payments.items():
+        if not least[payment] <= row["refunded"] <= most[payment]:
             yield (
-                f"S1 {row['sku']} at {row['location']}: reserved {row['reserved']}, "
-                f"promised {expected}, on hand {row['on_hand']}"
+                f"M10 {payment} gave {row['refunded']} back,"
+                f" told {least[payment]}, asked {most[payment]}"
             )
 
 
-def _coupons(read: Books) -> Iterator[str]:
-    """P1: nobody uses a coupon more often than it may be used, and no use is forgotten."""
-    used = Counter(
-        row["code"] for row in read.of("cart", books.REDEMPTIONS) if row["state"] != _RELEASED_USE
-    )
-    for row in read.of("cart", books.COUPONS):
-        within = not row["usage_limit"] or row["used_count"] <= row["usage_limit"]
-        if row["used_count"] != used[row["code"]] or not within:
-            yield (
-                f"P1 {row['code']}: counted {row['used_count']}, used {used[row['code']]}, "
-                f"limit {row['usage_limit']}"
-            )
-
-
-def _events(read: Books, dead_letters: int) -> Iterator[str]:
-    """E2, E6: every fact reached everybody it is for; what was put aside was expected to be."""
-    for consumer, facts in read.missing.items():
-        yield from (f"E2 {consumer} never took in {fact}" for fact in facts)
-    quarantined = [
-        f"{service}: {row['type']} {row['error'][:200]}"
-        for (service, query), rows in read.rows.items()
-        if query == books.QUARANTINED
-        for row in rows
-    ]
-    if len(quarantined) != dead_letters:
-        yield f"E6 {len(quarantined)} dead letters, expected {dead_letters}: {quarantined[:3]}"
+def _purses(read: Books, orders: Mapping[str, Row], told: Evidence) -> Iterator[str]:
+    """M11: what is left of a gift card or credit is what was put in, less what stands of it."""
+    left = defaultdict[str, int](int)
+    for request in told.granted(Deed.FILL):
+        left[request.answers[-1]["purse"]] += request.amount
+    by_cart = {row["cart"]: row for row in orders.values()}
+    # Of a cart that was ordered more than once, the last one counts.
+    for purchase in {purchase.cart: purchase for purchase in told.purchases}.values():
+        order = by_cart.get(purchase.cart)
+        if order is not None and order["state"] != "CANCELLED":
+            for part in purchase.parts:
+                left[part.purse] -= part.amount
+    for payment in read.payments:
+        left[payment["purse"]] += payment["refunded"]
+    available = {row["id"]: row["available"] for row in read.purses}
+    for purse in {request.answers[-1]["purse"] for request in told.granted(Deed.FILL)}:
+        if available.get(purse) != left[purse]:
+            yield f"M11 {purse} has {available.get(purse)} left, its holders know of {left[purse]}"

@@ -10,11 +10,12 @@ import pytest
 from rich.markup import escape
 from rich.table import Table
 
-from comptoir_local.catalogue.first import Door
-from tests.faults.buyers import COUPON, Buyer, Crowd, Json
+from tests.faults.buyers import COUPON, SCARCE_COUPON, Buyer
+from tests.faults.crowd import Crowd, Goods
 from tests.faults.judge import Verdict, judge
-from tests.faults.witness import Witness
-from tests.faults.world import World
+from tests.faults.staff import Clerk
+from tests.faults.witness import Deed, Witness
+from tests.faults.world import PATIENCE_SECONDS, World
 
 FULL = os.environ.get("FAULTS_SIZE", "") == "full"
 """Whether to take the time that a night has."""
@@ -22,12 +23,12 @@ FULL = os.environ.get("FAULTS_SIZE", "") == "full"
 # All tests live in the loop of the platform. The first of them waits for its start.
 FAULT = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(6 * 3600 if FULL else 600),
+    pytest.mark.timeout(6 * 3600 if FULL else 1800),
 ]
 # While processes are killed all the time a buyer may have to ask for long.
-_PATIENCE_SECONDS = 1800.0 if FULL else 180.0
-_STOCK = 1_000_000
-_PLACE = "warehouse_paris"
+_PATIENCE_SECONDS = 1800.0 if FULL else PATIENCE_SECONDS
+_PLENTY, _FEW = 1_000_000, 25
+_PLACES = ("warehouse_paris", "warehouse_lyon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,26 @@ class Row:
     verdict: Verdict
 
 
+_FIGURES = (
+    *("kills", "orders", "refused", "called off", "parcels", "refunds"),
+    *("compared", "lost", "doubled", "leaked", "other"),
+)
+
+
 def table(rows: Sequence[Row]) -> Table:
     """What was broken, and what came of it."""
     made = Table(title="faults", title_justify="left")
-    for column in ("fault", "orders", "refused", "kills", "lost", "doubled", "leaked"):
-        made.add_column(column, justify="left" if column == "fault" else "right")
-    made.add_column("quiet after", justify="right")
-    made.add_column("took", justify="right")
+    made.add_column("fault")
+    for column in (*_FIGURES, "quiet after", "took"):
+        made.add_column(column, justify="right")
     for row in rows:
         v = row.verdict
-        numbers = (v.acknowledged, v.refused, row.kills, v.lost, v.doubled, v.leaked)
+        deeds = (v.granted(deed) for deed in (Deed.CANCEL, Deed.SHIP, Deed.REFUND))
+        wrong = (v.lost, v.doubled, v.leaked, v.other)
+        numbers = (row.kills, v.acknowledged, v.refused, *deeds, v.looked_at, *wrong)
         made.add_row(
             escape(row.fault),
-            *(str(number) for number in numbers),
+            *(f"{number:,}" for number in numbers),
             f"{v.recovered_seconds:.1f} s",
             f"{row.seconds:.1f} s",
         )
@@ -60,14 +68,24 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 @dataclass
+class Night:
+    """What all scenes have in common: the platform, the goods, and what was seen of it all."""
+
+    world: World
+    goods: Goods
+    rows: list[Row] = field(default_factory=list)
+    witnesses: list[Path] = field(default_factory=list)
+    poisoned: set[str] = field(default_factory=set)
+    """Subjects of events that nobody can read, and that have to end in quarantine."""
+
+
+@dataclass
 class Scene:
-    """Where a fault takes place: the platform, goods to buy, and the witness."""
+    """Where a fault takes place: the platform, goods to buy, and a witness."""
 
     fault: str
-    world: World
-    skus: Sequence[str]
+    night: Night
     path: Path
-    rows: list[Row]
     witness: Witness = field(init=False)
     _opened: list[Buyer | Crowd] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
@@ -75,7 +93,17 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.witness = Witness(self.path)
+        self.night.witnesses.append(self.path)
         self._kills = self.world.kills
+
+    @property
+    def world(self) -> World:
+        return self.night.world
+
+    @property
+    def skus(self) -> list[str]:
+        """Goods of which there are more than enough."""
+        return list(self.night.goods.skus)
 
     @property
     def authority(self) -> str:
@@ -87,8 +115,13 @@ class Scene:
         self._opened.append(buyer)
         return buyer
 
+    def clerk(self) -> Clerk:
+        clerk = Clerk(self.world, self.witness)
+        self._opened.append(clerk)
+        return clerk
+
     def crowd(self, size: int) -> Crowd:
-        crowd = Crowd(self.authority, self.witness, self.skus, size, _PATIENCE_SECONDS)
+        crowd = Crowd(self.world, self.witness, self.night.goods, size, _PATIENCE_SECONDS)
         self._opened.append(crowd)
         return crowd
 
@@ -97,42 +130,34 @@ class Scene:
             opened.close()
         self.witness.close()
 
-    async def verdict(self, *, dead_letters: int = 0) -> Verdict:
-        """Judges what has been, and writes it into the table."""
-        told = await judge(self.world, self.path, dead_letters=dead_letters)
+    async def verdict(self) -> Verdict:
+        """Judges all that has been so far, and writes this scene into the table."""
+        night = self.night
+        told = await judge(night.world, night.witnesses, self.path, night.poisoned)
         seconds = time.monotonic() - self._started
-        self.rows.append(Row(self.fault, self.world.kills - self._kills, seconds, told))
+        night.rows.append(Row(self.fault, self.world.kills - self._kills, seconds, told))
         return told
 
 
-async def plenty(world: World, number: int = 12) -> list[str]:
-    """Skus that the web sells, with more of each in stock than the tests can buy; and a coupon."""
-    witness = Witness(world.root / "admin.jsonl")
-    admin = await administrator(world, witness)
-    page = await content(admin, "GET", f"/v1/products?channel=web&pageSize={number}")
-    skus: list[str] = [product["sku"] for product in page["products"]]
-    lines = [{"sku": sku, "location": _PLACE, "quantity": _STOCK} for sku in skus]
-    await content(admin, "POST", "/v1/stock:receive", {"lines": lines, "reference": "faults"})
-    coupon = {"code": COUPON, "percent": "10", "usageLimit": 1_000_000}
-    await content(admin, "PUT", f"/v1/coupons/{COUPON}", {"coupon": coupon})
-    admin.close()
+async def stocked(world: World, number: int = 12) -> Goods:
+    """Goods that the web sells: each in one warehouse, so that two of them are two parcels."""
+    witness = Witness(world.root / "stocking.jsonl")
+    clerk = Clerk(world, witness)
+    page = await clerk.insist_on("GET", f"/v1/products?channel=web&pageSize={number + 1}")
+    skus = [str(product["sku"]) for product in page["products"]]
+    lines = []
+    for index, sku in enumerate(skus):
+        asked = await clerk.insist_on("GET", f"/v1/availability?skus={sku}&byLocation=true")
+        has = {level["location"] for level in asked["availability"][0].get("levels", ())}
+        home, units = _PLACES[index % 2], _PLENTY if index < number else _FEW
+        lines += [
+            {"sku": sku, "location": place, "quantity": units if place == home else 0}
+            for place in sorted(has | {home})
+        ]
+    await clerk.insist_on("POST", "/v1/stock:count", {"lines": lines, "reference": "faults"})
+    for code, limit in ((COUPON, _PLENTY), (SCARCE_COUPON, _FEW)):
+        coupon = {"code": code, "percent": "10", "usageLimit": limit}
+        await clerk.insist_on("PUT", f"/v1/coupons/{code}", {"coupon": coupon})
+    clerk.close()
     witness.close()
-    return skus
-
-
-async def administrator(world: World, witness: Witness) -> Buyer:
-    """The first member of staff."""
-    door = Door.of(world.surroundings)
-    admin = Buyer(world.surroundings.addresses["gateway"], witness)
-    session = await content(
-        admin, "POST", "/v1/sessions:staff", {"email": door.email, "password": door.password}
-    )
-    admin.become(session["accessToken"])
-    return admin
-
-
-async def content(person: Buyer, method: str, path: str, body: Json | None = None) -> Json:
-    """What is answered on a day without faults."""
-    found = await person.content(method, path, body)
-    assert found is not None, f"{method} {path}: {person.failures[-1:]}"
-    return found
+    return Goods(skus[:number], skus[number])

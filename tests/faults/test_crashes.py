@@ -1,10 +1,12 @@
 """F1 to F3: processes are killed at every step of placing an order, and all at once."""
 
 import asyncio
-import itertools
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
-from tests.faults.buyers import COUPON
+from tests.faults.buyers import BY_CARD, COUPON
+from tests.faults.client import Json
 from tests.faults.scene import FAULT, FULL, Scene
 
 pytestmark = FAULT
@@ -50,23 +52,38 @@ class TestCrashes:
     async def test_f1_a_service_killed_at_any_point_of_placement_loses_nothing(
         self, scene: Scene
     ) -> None:
-        world, buying = scene.world, {}
-        # Other goods each time: figures of stock that orders has asked for are good for a second.
-        pairs = itertools.cycle(zip(scene.skus[::2], scene.skus[1::2], strict=False))
-        for name, points in POINTS.items():
-            for point in points:
-                buyer = scene.buyer()
-                cart = await buyer.fill(*next(pairs), coupon=COUPON)
-                world.arm(name, point if ":" in point else f"{point}:crash")
-                buying[name, point] = asyncio.create_task(buyer.place(cart))
-                await world.until_crashed(name)
-                assert world.fired(name) == [point.partition(":")[0]]
-                await world.start(name)
+        buying: dict[tuple[str, str], asyncio.Task[Json]] = {}
+        # Each service is killed at its own pace: while one starts another one is reached.
+        async with asyncio.TaskGroup() as group:
+            for lane, (name, points) in enumerate(POINTS.items()):
+                group.create_task(self._at_each(scene, name, points, lane, buying))
         told = {where: await purchase for where, purchase in buying.items()}
 
         left = {where: each for where, each in told.items() if each["state"] != "STATE_PLACED"}
         assert left == {}, "each buyer gets the order, whatever was killed"
         assert (await scene.verdict()).findings == []
+
+    @staticmethod
+    async def _at_each(
+        scene: Scene,
+        name: str,
+        points: Sequence[str],
+        lane: int,
+        buying: dict[tuple[str, str], asyncio.Task[Json]],
+    ) -> None:
+        world, clerk = scene.world, scene.clerk()
+        # Other goods each time: figures of stock that orders has asked for are good for a second.
+        pairs = list(zip(scene.skus[::2], scene.skus[1::2], strict=False))
+        for turn, point in enumerate(points, lane):
+            buyer = scene.buyer()
+            cart = await buyer.fill(*pairs[turn % len(pairs)], coupon=COUPON)
+            credit = replace(await clerk.store_credit(buyer.subject, 100), amount=100)
+            world.arm(name, point if ":" in point else f"{point}:crash")
+            purchase = buyer.place(cart, (credit, *BY_CARD))
+            buying[name, point] = asyncio.create_task(purchase)
+            await world.until_crashed(name)
+            assert world.fired(name) == [point.partition(":")[0]]
+            await world.start(name)
 
     async def test_f2_orders_killed_with_many_placements_under_way_finishes_or_undoes_each(
         self, scene: Scene

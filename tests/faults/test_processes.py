@@ -13,7 +13,7 @@ import psutil
 from comptoir_local.children import Child
 from comptoir_local.embedded.ports import free_port
 from comptoir_local.stack import BACKENDS
-from tests.faults.buyers import Json
+from tests.faults.client import Json
 from tests.faults.scene import FAULT, Scene
 from tests.faults.world import World, until
 from tests.journeys.shop import order_of
@@ -72,10 +72,10 @@ class TestProcesses:
         async def held() -> bool:
             return world.fired("orders") != []
 
-        await until("the stock is held", held, 30)
+        await until("the stock is held", held)
         world.freeze("orders")
         await asyncio.sleep(_LONGER_THAN_A_LEASE)
-        await until("the other has finished", lambda: _is_ordered(world, cart), 60)
+        await until("the other has finished", lambda: _is_ordered(world, cart))
         world.thaw("orders")
         told = await buying
         await second.stop(30)
@@ -118,7 +118,7 @@ async def _until_known(world: World, name: str, stays: Child, *, instead_of: Chi
         callers = {child: _callers(child, port) for child in (stays, instead_of)}
         return callers[stays] >= callers[instead_of] > 0
 
-    await until(f"the callers of {name} know {stays.name}", is_known, 60)
+    await until(f"the callers of {name} know {stays.name}", is_known)
 
 
 def _callers(child: Child, port: int) -> int:
