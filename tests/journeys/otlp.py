@@ -25,14 +25,24 @@ class Span:
     """Empty for the first span of a trace."""
 
 
+Series = dict[tuple[tuple[str, str], ...], float]
+"""Values by attributes, those sorted; of a histogram its count."""
+
+
 @dataclass
 class Collector:
     """What has arrived so far."""
 
     address: str = ""
     spans: list[Span] = field(default_factory=list)
-    metrics: set[tuple[str, str]] = field(default_factory=set)
-    """Service and name of each metric."""
+    metrics: dict[tuple[str, str], Series] = field(default_factory=dict)
+    """The newest values, by service and name of the metric."""
+
+    def values(self, service: str, name: str, **attributes: str) -> list[float]:
+        """Of the series that have these attributes, named with `_` for each dot."""
+        wanted = set(attributes.items())
+        series = self.metrics.get((service, name), {})
+        return [value for labels, value in series.items() if wanted <= set(labels)]
 
     def trace_of(self, name: str) -> list[Span]:
         """All spans of the trace whose first span has this name; none until it has arrived."""
@@ -62,11 +72,10 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
     async def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
         for resource in request.resource_metrics:
             service = _service_name(resource.resource)
-            self._collector.metrics |= {
-                (service, metric.name)
-                for scope in resource.scope_metrics
-                for metric in scope.metrics
-            }
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    known = self._collector.metrics.setdefault((service, metric.name), {})
+                    known |= dict(map(_value, _points(metric)))
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
@@ -89,3 +98,14 @@ def _service_name(resource: Any) -> str:
     (name,) = [each for each in resource.attributes if each.key == "service.name"]
     found: str = name.value.string_value
     return found
+
+
+def _points(metric: Any) -> Any:
+    return getattr(metric, metric.WhichOneof("data")).data_points
+
+
+def _value(point: Any) -> tuple[tuple[tuple[str, str], ...], float]:
+    labels = [(each.key.replace(".", "_"), each.value.string_value) for each in point.attributes]
+    is_histogram = hasattr(point, "bucket_counts")
+    value = point.count if is_histogram else getattr(point, point.WhichOneof("value"))
+    return tuple(sorted(labels)), float(value)

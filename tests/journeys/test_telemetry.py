@@ -9,8 +9,9 @@ from rich.console import Console
 from comptoir_local.catalogue.first import Door, ensure_catalogue
 from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.play import poll
+from comptoir_runtime.telemetry import names
 from tests.journeys.otlp import Collector, Span, a_collector
-from tests.journeys.shop import Shop, ok
+from tests.journeys.shop import Shop, ok, refused
 from tests.journeys.stage import JOURNEY, a_platform
 
 pytestmark = JOURNEY
@@ -25,6 +26,85 @@ CALLED = {
     ("payments", "comptoir.payments.v1.PaymentsService/AuthorisePayment"),
 }
 HEARD = {("cart", PLACED), ("inventory", PLACED), ("customers", PLACED)}
+
+MUCH = float("inf")
+A_DAY = 86_400.0
+PLAUSIBLE = {
+    # Least and most that the sum of all series may be.
+    names.HTTP_SERVER_REQUEST_DURATION.name: (1, MUCH),
+    names.RPC_SERVER_CALL_DURATION.name: (1, MUCH),
+    names.REFUSALS.name: (1, MUCH),
+    names.DB_CLIENT_CONNECTION_COUNT.name: (1, 13),
+    names.DB_CLIENT_CONNECTION_MAX.name: (13, 13),
+    names.DB_CLIENT_CONNECTION_PENDING_REQUESTS.name: (0, 100),
+    names.DB_CLIENT_CONNECTION_TIMEOUTS.name: (0, MUCH),
+    names.MESSAGING_CLIENT_SENT_MESSAGES.name: (1, MUCH),
+    names.MESSAGING_CLIENT_CONSUMED_MESSAGES.name: (1, MUCH),
+    names.PROCESS_CPU_TIME.name: (0.1, A_DAY),
+    names.PROCESS_MEMORY_USAGE.name: (2e7, 2e9),
+    names.AUDIT_COMPLETED.name: (1.7e9, 4e9),
+    names.AUDIT_DIFFERENCES.name: (0, 0),
+    names.CACHE_LOOKUPS.name: (1, MUCH),
+    names.CONSUMER_LAG.name: (0, MUCH),
+    names.CONSUMER_REDELIVERIES.name: (0, MUCH),
+    names.CONSUMER_UNACKNOWLEDGED.name: (0, 1000),
+    names.EVENT_LOOP_LAG.name: (0, A_DAY),
+    names.OUTBOX_AGE.name: (0, A_DAY),
+    names.OUTBOX_DEPTH.name: (0, MUCH),
+    names.PROCESS_STEPS.name: (1, MUCH),
+    names.RELAY_LEADING.name: (1, 1),
+    names.STREAM_USAGE.name: (0, 0.1),
+}
+DATABASES = ("pim", "cart", "inventory", "payments", "orders", "customers")
+EVERYWHERE = (
+    names.RPC_SERVER_CALL_DURATION,
+    names.DB_CLIENT_CONNECTION_COUNT,
+    names.DB_CLIENT_CONNECTION_MAX,
+    names.DB_CLIENT_CONNECTION_PENDING_REQUESTS,
+    names.DB_CLIENT_CONNECTION_TIMEOUTS,
+    names.MESSAGING_CLIENT_SENT_MESSAGES,
+    names.OUTBOX_AGE,
+    names.OUTBOX_DEPTH,
+    names.RELAY_LEADING,
+)
+PLACED_BY = "comptoir.orders.v1.OrdersService/PlaceOrder"
+OF_ORDERS = {"messaging_destination_name": "facts-orders"}
+EXPECTED: list[tuple[str, str, dict[str, str]]] = [
+    *((service, metric.name, {}) for service in DATABASES for metric in EVERYWHERE),
+    *(
+        (service, metric.name, {})
+        for service in (*DATABASES, "gateway")
+        for metric in (names.PROCESS_CPU_TIME, names.PROCESS_MEMORY_USAGE, names.EVENT_LOOP_LAG)
+    ),
+    (
+        "gateway",
+        names.HTTP_SERVER_REQUEST_DURATION.name,
+        {"http_route": "/v1/orders", "http_response_status_code": "409"},
+    ),
+    ("gateway", names.CACHE_LOOKUPS.name, {}),
+    (
+        "orders",
+        names.RPC_SERVER_CALL_DURATION.name,
+        {"rpc_method": PLACED_BY, "rpc_response_status_code": "OK"},
+    ),
+    ("orders", names.REFUSALS.name, {"rpc_method": PLACED_BY, "error_type": "OUT_OF_STOCK"}),
+    ("payments", names.PROCESS_STEPS.name, {"comptoir_process_kind": "authorise"}),
+    ("inventory", names.MESSAGING_CLIENT_CONSUMED_MESSAGES.name, OF_ORDERS),
+    ("inventory", names.CONSUMER_LAG.name, OF_ORDERS),
+    ("inventory", names.CONSUMER_UNACKNOWLEDGED.name, OF_ORDERS),
+    ("inventory", names.CONSUMER_REDELIVERIES.name, OF_ORDERS),
+    ("orders", names.STREAM_USAGE.name, OF_ORDERS),
+    ("audit", names.AUDIT_COMPLETED.name, {}),
+    ("audit", names.AUDIT_DIFFERENCES.name, {}),
+]
+# Told only when something waits or fails: integration tests of the services make it so.
+ELSEWHERE = (
+    names.DEAD_LETTERS,
+    names.PROCESS_AGE,
+    names.PROCESS_OPEN,
+    names.PROCESS_OVERDUE,
+    names.STREAMS_OPEN,
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -42,11 +122,20 @@ async def collector() -> AsyncIterator[Collector]:
                 await platform.during(
                     ensure_catalogue(door, workspace.root, None, Console(quiet=True))
                 )
+                await platform.keep_auditing()
                 who = Credentials(around.administrator.email, around.administrator.password)
                 async with Shop.open(Stage(around.gateway_url, around.provider_url, who)) as shop:
-                    visitor = await shop.visitor()
-                    ok(await visitor.place(await visitor.cart(await shop.goods())))
+                    await a_day(shop)
                     yield collector
+
+
+async def a_day(shop: Shop) -> None:
+    """A page, an order, and a buyer for whom too little is left."""
+    visitor, sku = await shop.visitor(), await shop.goods(2)
+    await visitor.get("/v1/pages/catalogue?channel=web&category=master")
+    ok(await visitor.place(await visitor.cart(sku)))
+    other = await shop.visitor()
+    refused(await other.place(await other.cart(await shop.goods(1), quantity=5)), 409)
 
 
 async def the_trace(collector: Collector) -> list[Span]:
@@ -77,13 +166,27 @@ class TestTelemetry:
         first = [(span.service, span.name) for span in spans if span.parent not in ids]
         assert first == [("gateway", PLACE)]
 
-    async def test_every_service_tells_how_long_its_calls_take(self, collector: Collector) -> None:
-        wanted = {
-            ("gateway", "http.server.request.duration.bucket"),
-            *((name, "rpc.server.duration.bucket") for name in ("cart", "orders", "payments")),
-        }
+    @pytest.mark.parametrize(("service", "name", "attributes"), EXPECTED, ids=str)
+    async def test_what_dashboards_show_is_told_by_who_knows_it(
+        self, collector: Collector, service: str, name: str, attributes: dict[str, str]
+    ) -> None:
+        least, most = PLAUSIBLE[name]
 
-        async def metrics() -> set[tuple[str, str]]:
-            return collector.metrics
+        async def values() -> list[float]:
+            return collector.values(service, name, **attributes)
 
-        assert await poll(metrics, lambda heard: heard >= wanted) >= wanted
+        found = await poll(values, lambda told: bool(told) and least <= sum(told) <= most)
+        assert found, f"{service} has told nothing"
+        assert least <= sum(found) <= most, found
+
+    async def test_no_metric_is_told_that_the_registry_does_not_have(
+        self, collector: Collector
+    ) -> None:
+        known = {each.name for each in names.METRICS}
+        assert {name for _, name in collector.metrics} <= known
+
+    async def test_every_metric_of_the_registry_is_looked_for(self) -> None:
+        looked_for = {name for _, name, _ in EXPECTED}
+        elsewhere = {each.name for each in ELSEWHERE}
+        assert looked_for.isdisjoint(elsewhere)
+        assert looked_for | elsewhere == {each.name for each in names.METRICS}

@@ -9,6 +9,7 @@ from infra.lint.rules.patching import check_patching
 from infra.lint.rules.promises import check_promises
 from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
+from infra.lint.rules.telemetry import check_telemetry
 from infra.lint.rules.tracked import check_addresses, check_generated
 from infra.lint.rules.transactions import check_commits, check_migrations
 from infra.lint.source import Finding, Source
@@ -28,4 +29,5 @@ RULES: tuple[Rule, ...] = (
     check_rooms,
     check_size,
     check_suppressions,
+    check_telemetry,
 )

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 import orjson
 
 from comptoir_audit.audit import Report, as_json, audit
+from comptoir_audit.measures import Measures
 from comptoir_audit.options import COULD_NOT_LOOK, DIFFERENCES, HEALTHY
-from comptoir_audit.settings import Addresses
+from comptoir_audit.settings import Addresses, collector
 from comptoir_audit.sources import Connections, CouldNotLook
+from comptoir_runtime import telemetry
 
 # What began before a pass and ended after it is looked at by the next one, too.
 OVERLAP = timedelta(hours=1)
@@ -27,6 +29,7 @@ def run(addresses: Addresses, options: argparse.Namespace) -> int:
     grace = timedelta(seconds=options.grace)
     try:
         if options.every is not None:
+            telemetry.export("audit", collector())
             # Ends with Ctrl-C or a signal only.
             asyncio.run(every(addresses, timedelta(seconds=options.every), grace))
         report = asyncio.run(once(addresses, options.since, grace))
@@ -53,16 +56,19 @@ async def every(addresses: Addresses, interval: timedelta, grace: timedelta) -> 
 
     An outage is logged and waited out: a job that ends tells nobody anything.
     """
+    measures = Measures()
     while True:
         try:
             async with Connections.open(addresses) as connections:
-                await _keep_looking(connections, interval, grace)
+                await _keep_looking(connections, interval, grace, measures)
         except CouldNotLook as error:
             _log.warning("could not look: %s", error)
         await asyncio.sleep(interval.total_seconds())
 
 
-async def _keep_looking(connections: Connections, interval: timedelta, grace: timedelta) -> None:
+async def _keep_looking(
+    connections: Connections, interval: timedelta, grace: timedelta, measures: Measures
+) -> None:
     full_at: datetime | None = None
     since: datetime | None = None
     while True:
@@ -71,6 +77,7 @@ async def _keep_looking(connections: Connections, interval: timedelta, grace: ti
             since, full_at = None, began + FULL_EVERY
         report = await audit(connections, since=since, grace=grace)
         tell(report)
+        measures.take(report)
         since = began - OVERLAP
         await asyncio.sleep(interval.total_seconds())
 

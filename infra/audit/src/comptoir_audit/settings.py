@@ -25,6 +25,7 @@ def database_variable(service: str) -> str:
 
 
 PROVIDER_VARIABLE = "COMPTOIR_PSP_URL"
+COLLECTOR_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def environment_of(addresses: Addresses) -> dict[str, str]:
@@ -45,3 +46,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Addresses:
         databases={name: environment[variable] for name, variable in wanted.items()},
         provider=environment.get(PROVIDER_VARIABLE) or None,
     )
+
+
+def collector(environment: Mapping[str, str] = os.environ) -> str:
+    """Where metrics are sent to; empty when they are not."""
+    return environment.get(COLLECTOR_VARIABLE, "")

@@ -18,9 +18,11 @@ from comptoir_audit.invariant import (
     Row,
     Within,
 )
+from comptoir_audit.measures import Measures
 from comptoir_audit.scope import Scope
 from comptoir_audit.settings import Addresses, NotSet, environment_of, from_environment
 from comptoir_audit.sources import Connections, CouldNotLook
+from comptoir_runtime.telemetry import gauge, names
 
 
 @dataclass
@@ -200,3 +202,25 @@ class TestSettings:
 
         with pytest.raises(NotSet, match=r"^COMPTOIR_CART_DATABASE_URL$"):
             from_environment(environment)
+
+
+class TestMeasures:
+    """A difference counts until a full audit does not find it any more."""
+
+    def test_they_add_up_between_two_full_audits(self) -> None:
+        measures, since = Measures(), datetime(2026, 1, 1, tzinfo=UTC)
+
+        measures.take(a_report("a", "b"))
+        measures.take(a_report("b", "c", since=since))
+        told = gauge(names.AUDIT_DIFFERENCES).read()
+        measures.take(a_report("c"))
+
+        assert told[("M5",)] == 3
+        assert told[("S1",)] == 0
+        assert gauge(names.AUDIT_DIFFERENCES).read()[("M5",)] == 1
+        assert gauge(names.AUDIT_COMPLETED).read()[()] > since.timestamp()
+
+
+def a_report(*ids: str, since: datetime | None = None) -> Report:
+    findings = tuple(Finding("M5", "", ("payments",), (each,), "1", "2") for each in ids)
+    return Report({}, findings, {}, since, 0.1)

@@ -10,6 +10,7 @@ from infra.lint.rules.patching import check_patching
 from infra.lint.rules.promises import check_promises
 from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
+from infra.lint.rules.telemetry import check_telemetry
 from infra.lint.rules.tracked import check_addresses, check_generated
 from infra.lint.rules.transactions import check_commits, check_migrations
 from infra.lint.source import Source
@@ -226,3 +227,35 @@ class TestAssertions:
     def test_asserting_waiting_and_being_refused_can_fail(self, body: str) -> None:
         text = f"async def test_it_works():\n    {body}\n"
         assert lines_found(check_assertions, "tests/journeys/test_x.py", text) == []
+
+
+class TestTelemetry:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            'counter("things.made")',
+            'telemetry.histogram("things.duration")',
+            'gauge(f"things.{kind}")',
+            'with telemetry.span("thing"): pass',
+            'attributes = {"rpc.method": name}',
+            'wanted = "comptoir.outbox.age"',
+        ],
+    )
+    def test_a_name_is_not_typed_outside_the_registry(self, text: str) -> None:
+        assert lines_found(check_telemetry, f"{CART}/operations.py", text) == [1]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "counter(names.REFUSALS)",
+            "with span(names.call_span(name), parent): pass",
+            "attributes = {names.RPC_METHOD: name}",
+            '"""Tells `rpc.method` and others."""',
+        ],
+    )
+    def test_names_of_the_registry_are_fine(self, text: str) -> None:
+        assert lines_found(check_telemetry, f"{CART}/operations.py", text) == []
+
+    def test_tests_may_expect_what_is_on_the_wire(self) -> None:
+        text = 'assert "rpc.method" in found'
+        assert lines_found(check_telemetry, "services/cart/tests/unit/test_a.py", text) == []

@@ -21,8 +21,13 @@ from comptoir_runtime.event_options import EventType, Kind, stream_name
 from comptoir_runtime.inbox import Delivered, Gap, Inbox
 from comptoir_runtime.outbox.relay import replay_subject
 from comptoir_runtime.pace import Pace
+from comptoir_runtime.telemetry import counter, gauge, names
 
 _log = logging.getLogger(__name__)
+_consumed = counter(names.MESSAGING_CLIENT_CONSUMED_MESSAGES)
+_redelivered = counter(names.CONSUMER_REDELIVERIES)
+_lag = gauge(names.CONSUMER_LAG)
+_unacknowledged = gauge(names.CONSUMER_UNACKNOWLEDGED)
 
 BATCH = 100
 _SUSPICIOUS_AFTER = 3
@@ -129,6 +134,12 @@ class Consumer:
                     _log.exception("the consumer of %s failed and starts again", self._stream)
             await asyncio.sleep(self._policy.outage_pause)
 
+    async def measure(self) -> None:
+        """Tells what the stream still has for this service."""
+        info = await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._bus.service}")
+        _lag.set(info["num_pending"], (self._stream,))
+        _unacknowledged.set(info["num_ack_pending"], (self._stream,))
+
     async def _open(self) -> None:
         name = self._bus.service
         config = {
@@ -159,7 +170,10 @@ class Consumer:
             while True:
                 messages = await pull.next(self._pace)
                 self._unchecked = True
-                await self._take_in([_read(message) for message in messages])
+                entries = [_read(message) for message in messages]
+                _consumed.add(len(entries), (self._stream,))
+                _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
+                await self._take_in(entries)
                 await self._look_for_gaps()
         finally:
             await pull.close()

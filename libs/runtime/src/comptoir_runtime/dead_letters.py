@@ -8,6 +8,7 @@ from comptoir_runtime.database import Row, Session
 from comptoir_runtime.database.failures import COLLISIONS, is_outage
 from comptoir_runtime.errors import FailedPrecondition, Failure, NotFound
 from comptoir_runtime.inbox import Delivered, Inbox
+from comptoir_runtime.telemetry import gauge, names
 
 _LIST = """
 SELECT id, producer, subject, type, error, deliveries, first_at, state FROM dead_letter
@@ -19,11 +20,16 @@ SELECT id, producer, subject, type, payload, headers, error, deliveries, first_a
 FROM dead_letter
 WHERE id = $1 AND state <> 'trying'
 FOR UPDATE"""
+_COUNT = """
+SELECT producer, count(*) AS count FROM dead_letter WHERE state = 'quarantined' GROUP BY producer"""
 _DONE = "UPDATE dead_letter SET state = $2 WHERE id = $1"
 
 QUARANTINED = "quarantined"
 REDRIVEN = "redriven"
 OBSOLETE = "obsolete"
+
+
+_quarantined = gauge(names.DEAD_LETTERS)
 
 
 class NoSuchDeadLetter(NotFound):
@@ -74,3 +80,9 @@ class DeadLetters:
                     raise EventStillFails(f"the handler raised {type(error).__name__}") from error
                 return True
         return False
+
+
+async def measure(session: Session) -> None:
+    """Tells how many are in quarantine."""
+    rows = await session.fetch(_COUNT)
+    _quarantined.replace({(row["producer"],): row["count"] for row in rows})

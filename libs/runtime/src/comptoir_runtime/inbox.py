@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from comptoir_runtime.bus.subscription import Handler
 from comptoir_runtime.database import Session
 from comptoir_runtime.event_options import EventType
-from comptoir_runtime.telemetry import TRACEPARENT, span
+from comptoir_runtime.telemetry import TRACEPARENT, names, span
 
 _log = logging.getLogger(__name__)
 
@@ -162,9 +162,13 @@ class Inbox:
             return  # the consumer in NATS may still name a type that is no longer handled
         message = known[0]()
         message.ParseFromString(event.payload)
-        attributes = {"messaging.system": "nats", "messaging.destination.name": event.subject}
+        attributes = {
+            names.MESSAGING_SYSTEM: "nats",
+            names.MESSAGING_DESTINATION_NAME: event.subject,
+        }
         # Part of the trace of whoever caused the event, however much later it is.
-        with span(f"{event.type} process", event.headers.get(TRACEPARENT), attributes):
+        name = names.processing_span(event.type)
+        with span(name, event.headers.get(TRACEPARENT), attributes):
             await known[1](session, message)
 
     def _letter(self, event: Delivered) -> tuple[Any, ...]:

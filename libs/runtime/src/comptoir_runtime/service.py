@@ -11,7 +11,7 @@ import importlib
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +21,14 @@ import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
-from comptoir_runtime import events_service, idempotency, migrations, readiness, telemetry
+from comptoir_runtime import (
+    events_service,
+    idempotency,
+    measuring,
+    migrations,
+    readiness,
+    telemetry,
+)
 from comptoir_runtime.auth import (
     KeyRing,
     ServiceIdentity,
@@ -42,6 +49,7 @@ from comptoir_runtime.rpc import Binding, Pipeline
 from comptoir_runtime.server import Server
 from comptoir_runtime.settings import Settings, SettingsError, load
 from comptoir_runtime.supervision import Work, supervised
+from comptoir_runtime.telemetry import event_loop
 
 S = TypeVar("S", bound=Settings)
 
@@ -58,6 +66,8 @@ class Parts:
     bindings: list[Binding]
     subscriptions: list[Subscription] = field(default_factory=list)
     background: list[Work] = field(default_factory=list)
+    looks: list[measuring.Look] = field(default_factory=list)
+    """What only the service knows to ask its database for, to tell its gauges."""
     makes_keys: bool = False
     """Whether this service signs user tokens itself, so that it is ready without their keys."""
 
@@ -185,7 +195,10 @@ class Service:
         watch = readiness.Readiness(checks, server.set_ready).watch
         purge = functools.partial(_purge, transactions, settings.idempotency_hours)
         taking = [each.run for each in takers]
-        work: Sequence[Work] = [relay.run, *taking, *parts.background, watch, purge]
+        work: list[Work] = [relay.run, *taking, *parts.background, watch, purge]
+        if telemetry.exporting():
+            measured = measuring.Measuring(runtime.database.background, parts.looks, takers)
+            work += [measured.run, event_loop.watch]
         await stack.enter_async_context(supervised(work))
         self.address = await server.start()
         # Stopped first: callers leave before what serves them does.

@@ -1,15 +1,32 @@
+import importlib
 import json
 import logging
+import math
+import pkgutil
+from types import ModuleType
+from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.sdk.metrics.export import (
+    HistogramDataPoint,
+    InMemoryMetricReader,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    NumberDataPoint,
+    PeriodicExportingMetricReader,
+)
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.semconv import attributes as stable
+from opentelemetry.semconv._incubating import attributes, metrics
 
 from comptoir_runtime import telemetry
-from comptoir_runtime.telemetry import opentelemetry, traces
+from comptoir_runtime.telemetry import names, opentelemetry, traces
 from comptoir_runtime.telemetry.logs import JsonFormatter
-from comptoir_runtime.telemetry.metrics import Counter, Histogram
+from comptoir_runtime.telemetry.metrics import Counter, Gauge, Histogram
+from comptoir_runtime.telemetry.names import Kind, Metric
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -58,15 +75,15 @@ class TestRecording:
         assert inner.parent.span_id == outer.context.span_id
         assert outer.attributes == {"a": "b"}
 
-    async def test_counters_and_histograms_are_read_out_when_exported(self) -> None:
-        counted = telemetry.counter("demo.things", "Things", ("colour",))
-        spread = telemetry.histogram("demo.size", "Size", (), bounds=(1, 2))
+    async def test_counters_and_gauges_are_read_out_when_exported(self) -> None:
+        counted = telemetry.counter(metric("demo.things", Kind.COUNTER, "colour"))
+        read = telemetry.gauge(metric("demo.now", Kind.UP_DOWN_COUNTER))
+        end = read.watch(lambda: {(): 5})
         reader = InMemoryMetricReader()
         _, close = opentelemetry.assemble(
             "demo", 1.0, SimpleSpanProcessor(InMemorySpanExporter()), reader
         )
         counted.add(2, ("red",))
-        spread.record(1.5)
         exported = reader.get_metrics_data()
         close()
         assert exported is not None
@@ -77,25 +94,127 @@ class TestRecording:
         }
         (point,) = metrics["demo.things"]
         assert (point["attributes"], point["value"]) == ({"colour": "red"}, 2)
-        buckets = {each["attributes"]["le"]: each["value"] for each in metrics["demo.size.bucket"]}
-        assert buckets == {"1": 0, "2": 1, "+Inf": 1}
+        (now,) = metrics["demo.now"]
+        assert (now["attributes"], now["value"]) == ({}, 5)
+        end()
+        assert read.read() == {}
+
+    def test_histograms_are_added_to_what_the_sdk_exports(self) -> None:
+        spread = telemetry.histogram(metric("demo.duration", Kind.HISTOGRAM, "route"))
+        spread.record(0.03, ("/a",))
+        kept = Kept()
+        reader = PeriodicExportingMetricReader(
+            opentelemetry.WithHistograms(kept), export_interval_millis=math.inf
+        )
+        counted = telemetry.counter(metric("demo.others", Kind.COUNTER))
+        counted.add()
+        _, close = opentelemetry.assemble(
+            "demo", 1.0, SimpleSpanProcessor(InMemorySpanExporter()), reader
+        )
+        reader.collect()
+        close()
+        (resource,) = kept.exported[0].resource_metrics
+        assert resource.resource.attributes["service.name"] == "demo"
+        assert resource.resource.attributes["service.namespace"] == "comptoir"
+        found = {each.name: each for scope in resource.scope_metrics for each in scope.metrics}
+        (other,) = found["demo.others"].data.data_points
+        assert isinstance(other, NumberDataPoint)
+        assert other.value == 1
+        (point,) = found["demo.duration"].data.data_points
+        assert isinstance(point, HistogramDataPoint)
+        assert (point.attributes, point.count, point.sum) == ({"route": "/a"}, 1, 0.03)
+        assert point.bucket_counts[point.explicit_bounds.index(0.05)] == 1
+        assert encode_metrics(kept.exported[0]).resource_metrics[0].scope_metrics
 
 
 class TestMetrics:
     def test_a_counter_sums_by_labels(self) -> None:
-        counter = Counter("c", "", ("a",))
+        counter = Counter(metric("c", Kind.COUNTER, "a"))
         counter.add(1, ("x",))
         counter.add(2, ("x",))
         assert counter.value(("x",)) == 3
         assert counter.value(("y",)) == 0
 
     def test_a_histogram_counts_by_bucket(self) -> None:
-        histogram = Histogram("h", "", (), bounds=(1, 2))
+        histogram = Histogram(metric("h", Kind.HISTOGRAM), bounds=(1, 2))
         for value in (0.5, 1, 1.5, 99):
             histogram.record(value)
-        assert list(histogram.cumulative()) == [((), "1", 2), ((), "2", 3), ((), "+Inf", 4)]
+        assert list(histogram.read()) == [((), [2, 1, 1], 102)]
         assert histogram.count() == 4
         assert histogram.total() == 102
+
+    def test_what_is_gone_from_a_gauge_is_zero(self) -> None:
+        gauge = Gauge(metric("g", Kind.GAUGE, "a"))
+        gauge.replace({("x",): 3, ("y",): 1})
+        gauge.replace({("y",): 2})
+        assert gauge.read() == {("x",): 0, ("y",): 2}
+
+    def test_who_watches_the_same_is_added_up_until_it_ends(self) -> None:
+        gauge = Gauge(metric("g", Kind.GAUGE, "a"))
+        end = gauge.watch(lambda: {("x",): 1})
+        gauge.watch(lambda: {("x",): 2})
+        assert gauge.read() == {("x",): 3}
+        end()
+        end()
+        assert gauge.read() == {("x",): 2}
+
+
+class TestNames:
+    """What is not ours is called as OpenTelemetry calls it."""
+
+    def test_metrics_are_those_of_the_semantic_conventions_or_begin_with_our_name(self) -> None:
+        theirs = texts_of(metrics)
+        for each in names.METRICS:
+            assert each.name.startswith("comptoir.") or each.name in theirs, each.name
+        assert len({each.name for each in names.METRICS}) == len(names.METRICS)
+
+    def test_attributes_are_those_of_the_semantic_conventions_or_begin_with_our_name(self) -> None:
+        theirs = texts_of(attributes) | texts_of(stable)
+        ours = {text for text in names_in(names) if "." in text}
+        ours -= {each.name for each in names.METRICS}
+        for text in ours:
+            assert text.startswith("comptoir.") or text in theirs, text
+        assert {key for each in names.METRICS for key in each.attributes} <= ours
+
+
+def metric(name: str, kind: Kind, *attributes: str) -> Metric:
+    return Metric(name, kind, "1", "A sample", attributes)
+
+
+class Kept(MetricExporter):
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exported: list[MetricsData] = []
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any
+    ) -> MetricExportResult:
+        self.exported.append(metrics_data)
+        return MetricExportResult.SUCCESS
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return True
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Nothing to do."""
+
+
+def names_in(module: ModuleType) -> set[str]:
+    """The texts of the constants of a module."""
+    return {
+        value for key, value in vars(module).items() if key.isupper() and isinstance(value, str)
+    }
+
+
+def texts_of(package: ModuleType) -> set[str]:
+    """The texts of all constants below a package."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(package.__path__)
+    ]
+    return set().union(*map(names_in, modules))
 
 
 class TestLogs:

@@ -19,6 +19,8 @@ from comptoir_gateway.web.server import HttpServer
 from comptoir_runtime import telemetry
 from comptoir_runtime.bus import Bus
 from comptoir_runtime.settings import SettingsError, load
+from comptoir_runtime.supervision import supervised
+from comptoir_runtime.telemetry import event_loop
 
 NAME = "gateway"
 # Run as a module this file is called "__main__": the name says whose lines these are.
@@ -70,6 +72,8 @@ class Gateway:
         stack.push_async_callback(server.stop)
         stack.callback(streams.close)
         stack.callback(platform.drain)
+        if telemetry.exporting():
+            await stack.enter_async_context(supervised([event_loop.watch]))
 
 
 def routes(

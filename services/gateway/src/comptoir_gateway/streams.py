@@ -17,7 +17,7 @@ from comptoir_gateway.headers import PRIVATE
 from comptoir_gateway.problems import Problem, from_failure
 from comptoir_gateway.web import Request, Response
 from comptoir_runtime.errors import Failure
-from comptoir_runtime.telemetry import counter
+from comptoir_runtime.telemetry import counter, names
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _HEADERS = [
 
 Source = Callable[[], AsyncIterator[bytes]]
 
-_open = counter("gateway.streams.open", "Event streams that are open now")
+_open = counter(names.STREAMS_OPEN)
 
 
 class OpenStreams:

@@ -6,6 +6,7 @@ from comptoir.orders.v1 import orders_service_pb2
 from comptoir.payments.v1 import payments_service_pb2
 from comptoir_orders.clients import Carts, GrpcCarts, GrpcPayments, GrpcStock, Payments, Stock
 from comptoir_orders.domain.processes import Kind
+from comptoir_orders.operations import overdue
 from comptoir_orders.operations.cancelling import Cancelling
 from comptoir_orders.operations.collecting import Collecting
 from comptoir_orders.operations.driving import Runner, Worker
@@ -57,6 +58,7 @@ def assemble(runtime: Runtime, carts: Carts, stock: Stock, payments: Payments) -
         bindings=[Binding(_ORDERS, servicer)],
         subscriptions=Subscribers(worker.wake).subscriptions(),
         background=[worker.run],
+        looks=[overdue.measure],
     )
 
 

@@ -7,12 +7,15 @@ import pytest
 
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain.placement import TERMINAL, State
+from comptoir_orders.operations import overdue
 from comptoir_orders.operations.news import payment_authorised
 from comptoir_orders.operations.overdue import list_overdue
 from comptoir_orders.store.processes import Process
+from comptoir_runtime import telemetry
 from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.database import Database
 from comptoir_runtime.errors import Failure
+from comptoir_runtime.telemetry import names
 from services.orders.tests import factories
 from services.orders.tests.integration.checkout import news, orders, place, the_placement
 from services.orders.tests.integration.conftest import Replica
@@ -323,6 +326,20 @@ class TestReview:
 
         assert early == []
         assert [each.state for each in await listed(database)] == [State.ACTION_REQUIRED]
+
+    async def test_what_is_open_is_told_with_the_age_of_the_oldest(
+        self, replica: Replica, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        town.carts.add(factories.quote())
+        await place(replica, token="tok_3ds")
+        clock.advance(60)
+
+        async with database.transactions.reading() as session:
+            await overdue.measure(session)
+
+        waiting = ("PLACEMENT", "ACTION_REQUIRED")
+        assert telemetry.gauge(names.PROCESS_OPEN).read()[waiting] == 1
+        assert telemetry.gauge(names.PROCESS_AGE).read()[waiting] == 60
 
 
 async def listed(database: Database) -> Sequence[Process]:

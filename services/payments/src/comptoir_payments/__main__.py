@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from comptoir.payments.v1 import payments_service_pb2
-from comptoir_payments.operations.resolver import Resolver
+from comptoir_payments.operations.resolver import Resolver, measure
 from comptoir_payments.providers.contract import Provider, Providers
 from comptoir_payments.providers.http import HttpClient
 from comptoir_payments.providers.sandbox import Sandbox
@@ -51,6 +51,7 @@ def assemble(runtime: Runtime, settings: PaymentsSettings, *configured: Provider
         bindings=[Binding(descriptor, service)],
         subscriptions=[CUSTOMERS],
         background=[resolver.run],
+        looks=[measure],
     )
 
 

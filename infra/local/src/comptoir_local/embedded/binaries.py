@@ -1,4 +1,4 @@
-"""Where the server programs are: the wheels' first, the system's else."""
+"""Where the server programs are: those that are named, else the wheels', else the system's."""
 
 import os
 import re
@@ -14,6 +14,8 @@ from comptoir_local.embedded.account import Account, copy_for
 from comptoir_local.embedded.child import LaunchError, tied_to_us
 
 _DEBIAN = Path("/usr/lib/postgresql")
+POSTGRES_PROGRAMS = "COMPTOIR_POSTGRES_PROGRAMS"
+"""Names a folder with `initdb` and `postgres` to be used in place of all others."""
 
 
 def postgres_programs(account: Account | None) -> tuple[Path, int]:
@@ -21,6 +23,10 @@ def postgres_programs(account: Account | None) -> tuple[Path, int]:
 
     Raises LaunchError when there is none.
     """
+    if named := os.environ.get(POSTGRES_PROGRAMS):
+        if (version := _version(Path(named), account)) is None:
+            raise LaunchError(f"{POSTGRES_PROGRAMS}: the server's account cannot run what is there")
+        return Path(named), _major(version)
     for folder in _postgres_folders():
         if (version := _version(folder, account)) is not None:
             return folder, _major(version)

@@ -20,8 +20,13 @@ class Pool:
     """At most `size` connections, the most recently used one first."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Link]], size: int, acquire_timeout: float
+        self,
+        connect: Callable[[], Awaitable[Link]],
+        size: int,
+        acquire_timeout: float,
+        name: str = "",
     ) -> None:
+        self.name = name
         self._connect = connect
         self._size = size
         self._acquire_timeout = acquire_timeout
@@ -30,6 +35,23 @@ class Pool:
         self._lowest_idle = 0
         self._waiters: deque[asyncio.Future[Link | None]] = deque()
         self._closed = False
+        self.timeouts = 0
+        """How many have waited in vain."""
+
+    @property
+    def size(self) -> int:
+        """Connections that may exist."""
+        return self._size
+
+    @property
+    def idle(self) -> int:
+        """Connections that nobody uses now."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """Who waits for a connection now."""
+        return len(self._waiters)
 
     @property
     def opened(self) -> int:
@@ -103,7 +125,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Link | None] = loop.create_future()
         self._waiters.append(waiter)
-        timer = loop.call_later(self._acquire_timeout, _give_up, waiter)
+        timer = loop.call_later(self._acquire_timeout, self._give_up, waiter)
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -127,7 +149,7 @@ class Pool:
                 return
         self._opened -= 1
 
-
-def _give_up(waiter: "asyncio.Future[Link | None]") -> None:
-    if not waiter.done():
-        waiter.set_exception(Overloaded("all connections are in use", retry_after=RETRY_SOON))
+    def _give_up(self, waiter: "asyncio.Future[Link | None]") -> None:
+        if not waiter.done():
+            self.timeouts += 1
+            waiter.set_exception(Overloaded("all connections are in use", retry_after=RETRY_SOON))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,6 +12,7 @@ import asyncpg
 import orjson
 
 from comptoir_runtime.clock import Clock, DatabaseClock
+from comptoir_runtime.database import measures
 from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.database.link import Connection, Link, Row
 from comptoir_runtime.database.pool import Pool
@@ -47,12 +49,15 @@ class Database:
         self._database_clock = DatabaseClock()
         self.clock: Clock = clock if clock is not None else self._database_clock
         timeout = settings.acquire_timeout
-        self._pool = Pool(self._link, settings.pool_size, timeout)
+        self._pool = Pool(self._link, settings.pool_size, timeout, "callers")
         # Nobody waits for a consumer, so its turn may take longer.
-        self._background_pool = Pool(self._link, settings.background_pool_size, 10 * timeout)
+        self._background_pool = Pool(
+            self._link, settings.background_pool_size, 10 * timeout, "background"
+        )
         self.transactions = Transactions(self._pool, self.clock)
         self.background = Transactions(self._background_pool, self.clock)
         self._maintenance: asyncio.Task[None] | None = None
+        self._stop_watching: Callable[[], None] | None = None
 
     @classmethod
     async def connect(cls, settings: DatabaseSettings, clock: Clock | None = None) -> "Database":
@@ -62,6 +67,8 @@ class Database:
         """
         database = cls(settings, clock)
         await database._measure_clock()
+        pools = [database._pool, database._background_pool]
+        database._stop_watching = measures.watch(pools)
         database._maintenance = asyncio.get_running_loop().create_task(database._maintain())
         return database
 
@@ -121,6 +128,8 @@ class Database:
 
     async def close(self) -> None:
         """Closes the connections; those in use are closed when they are released."""
+        if self._stop_watching is not None:
+            self._stop_watching()
         if self._maintenance is not None:
             self._maintenance.cancel()
             with contextlib.suppress(asyncio.CancelledError):

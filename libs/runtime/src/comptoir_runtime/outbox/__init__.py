@@ -1,5 +1,6 @@
 """The outbox: what a transaction says to the world, and the relay that brings it to NATS."""
 
+from comptoir_runtime.outbox.measures import measure
 from comptoir_runtime.outbox.relay import Relay, replay_subject
 
-__all__ = ["Relay", "replay_subject"]
+__all__ = ["Relay", "measure", "replay_subject"]

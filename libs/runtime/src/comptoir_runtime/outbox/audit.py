@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.streams import StreamState
-from comptoir_runtime.event_options import Kind
+from comptoir_runtime.event_options import Kind, stream_name
 from comptoir_runtime.outbox import statements
 from comptoir_runtime.outbox.recovery import Place, publish_again
+from comptoir_runtime.telemetry import gauge, names
 
 _log = logging.getLogger(__name__)
+_usage = gauge(names.STREAM_USAGE)
 
 ALARM_AT = 0.7
 # So much younger than the age at which a stream forgets that forgetting cannot be the reason.
@@ -38,6 +40,9 @@ class Audit:
             self._holes_at = (state.first_sequence, state.holes)
         if state.first_sequence > 1 and state.first_sequence != self._front:
             await self._look_at_front(place, state)
+        if state.max_bytes > 0:
+            name = stream_name(place.service, place.kind)
+            _usage.set(state.bytes / state.max_bytes, (name,))
         if 0 < ALARM_AT * state.max_bytes < state.bytes:
             share = round(100 * state.bytes / state.max_bytes)
             _log.error("the stream of facts of %s is %d %% full", place.service, share)

@@ -24,8 +24,10 @@ from comptoir_runtime.outbox import recovery, statements
 from comptoir_runtime.outbox.audit import Audit
 from comptoir_runtime.outbox.numbering import Numbered, Numbering, last_of_types
 from comptoir_runtime.outbox.recovery import Place
+from comptoir_runtime.telemetry import counter, names
 
 _log = logging.getLogger(__name__)
+_sent = counter(names.MESSAGING_CLIENT_SENT_MESSAGES)
 
 BATCH = 500
 _RETRY_SECONDS = 0.5
@@ -144,6 +146,7 @@ class Leader:
         )
         for (kind, part), result in zip(parts, results, strict=True):
             self._ends[kind] = result.last
+            _sent.add(result.count, (stream_name(self._service, kind),))
             if result.refusal:
                 self._tell(len(part) - result.count, kind, result.refusal)
         return [

@@ -26,8 +26,10 @@ from comptoir_runtime.outbox import statements
 from comptoir_runtime.outbox.leader import AUDIT_SECONDS, BATCH, Leader, Range
 from comptoir_runtime.outbox.upkeep import Sweep
 from comptoir_runtime.pace import Pace
+from comptoir_runtime.telemetry import counter, names
 
 _log = logging.getLogger(__name__)
+_leading = counter(names.RELAY_LEADING)
 
 # Commits wake the relay, those of other processes over NATS; polling is for what neither told.
 POLL_SECONDS = 0.5
@@ -102,6 +104,7 @@ class Relay:
 
     async def run(self) -> None:
         """Publishes until it is cancelled; outages are waited out."""
+        _leading.add(0)
         publisher = Publisher(self._bus)
         listeners = [
             Listener(self._bus, replay_subject(self._service), self._on_replay_asked),
@@ -147,6 +150,7 @@ class Relay:
                 await self._settle_streams()
                 await asyncio.sleep(_LEADER_SECONDS)
             self.leading = True
+            _leading.add(1)
             _log.info("this process publishes the events of %s", self._service)
             leader = Leader(
                 connection,
@@ -159,6 +163,7 @@ class Relay:
             )
             await self._lead(leader, connection)
         finally:
+            _leading.add(-int(self.leading))
             self.leading = False
             self._asked.clear()
             connection.terminate()  # gives the lock back at once

@@ -17,6 +17,12 @@ WHERE published_at IS NULL
 ORDER BY position
 LIMIT $1"""
 
+# A count without end would be dear just when there is much to count.
+WAITING = """
+SELECT count(*) AS depth, coalesce(extract(epoch FROM $1 - min(created_at)), 0)::float8 AS age
+FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY position LIMIT 100000)
+  AS waiting"""
+
 SEQUENCES = "SELECT type, kind, last_seq FROM outbox_sequence"
 
 _LAST_OF_TYPES = """

@@ -40,6 +40,7 @@ from comptoir_runtime.rpc.batches import Gathering
 from comptoir_runtime.rpc.call import Call
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 from comptoir_runtime.rpc.refusals import refusal
+from comptoir_runtime.telemetry import names
 
 # A caller that sets no deadline gets this one; streams may stay as long as the connection.
 DEFAULT_DEADLINE_SECONDS = 10.0
@@ -51,7 +52,8 @@ _BEARER = "Bearer "
 # Before anything is set, a call has no code.
 _SUCCESS = (None, grpc.StatusCode.OK)
 _CANCELLED = "CANCELLED"
-_calls = telemetry.histogram("rpc.server.duration", "Seconds a call took", ("procedure", "status"))
+_calls = telemetry.histogram(names.RPC_SERVER_CALL_DURATION)
+_refusals = telemetry.counter(names.REFUSALS)
 
 
 class MalformedRequest(InvalidArgument):
@@ -258,8 +260,8 @@ class Pipeline:
 
         async def traced(payload: Any, context: Context) -> bytes:
             parent: Any = dict(context.invocation_metadata() or ()).get(telemetry.TRACEPARENT)
-            attributes = {"rpc.system": "grpc", "rpc.method": name}
-            with telemetry.span(name, parent, attributes) as span:
+            attributes = {names.RPC_SYSTEM_NAME: "grpc", names.RPC_METHOD: name}
+            with telemetry.span(names.call_span(name), parent, attributes) as span:
                 answer = await guarded(payload, context)
                 if context.code() not in _SUCCESS:
                     span.failed(str(context.details()))
@@ -310,6 +312,7 @@ class Pipeline:
     async def _refuse(self, error: Exception, procedure: Procedure, context: Context) -> str:
         """Sets the failure as the outcome of the call; answers the name of its status."""
         failure = refusal(error, procedure.name)
+        _refusals.add(1, (procedure.name, failure.reason))
         context.set_code(failure.status)
         context.set_details(failure.message)
         details = to_status(failure, self._domain).SerializeToString()

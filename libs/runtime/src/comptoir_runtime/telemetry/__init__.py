@@ -2,12 +2,20 @@
 
 Trace context is always carried from call to call and into events. Recording
 spans and exporting metrics needs the OpenTelemetry SDK, which is only imported
-when `OTEL_EXPORTER_OTLP_ENDPOINT` is set: otherwise a span costs nothing.
+when `OTEL_EXPORTER_OTLP_ENDPOINT` is set: otherwise a span costs nothing. What
+things are called is in `names` alone.
 """
 
 from comptoir_runtime.telemetry.logs import configure_logging
-from comptoir_runtime.telemetry.metrics import Counter, Histogram, counter, histogram
-from comptoir_runtime.telemetry.setup import configure, shut_down
+from comptoir_runtime.telemetry.metrics import (
+    Counter,
+    Gauge,
+    Histogram,
+    counter,
+    gauge,
+    histogram,
+)
+from comptoir_runtime.telemetry.setup import configure, export, exporting, shut_down
 from comptoir_runtime.telemetry.traces import (
     TRACEPARENT,
     continue_trace,
@@ -21,6 +29,7 @@ from comptoir_runtime.telemetry.traces import (
 __all__ = [
     "TRACEPARENT",
     "Counter",
+    "Gauge",
     "Histogram",
     "configure",
     "configure_logging",
@@ -28,6 +37,9 @@ __all__ = [
     "counter",
     "current_trace_id",
     "current_traceparent",
+    "export",
+    "exporting",
+    "gauge",
     "histogram",
     "new_traceparent",
     "shut_down",

@@ -1,27 +1,28 @@
-"""Counters and histograms kept in the process; cheap enough for every call.
+"""Instruments kept in the process; cheap enough for every call.
 
-Nothing is exported unless telemetry is on: then `setup` reads them out at the
-export interval, so a measurement never costs more than a dictionary update.
+Nothing is exported unless telemetry is on: then `opentelemetry` reads them out at the export
+interval, so a measurement never costs more than a dictionary update.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from comptoir_runtime.telemetry.names import Kind, Metric
 
 Labels = tuple[str, ...]
+Values = Mapping[Labels, float]
 
 # Seconds. Chosen around what a call takes: a fraction of a millisecond to the longest deadline.
 DURATION_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class Counter:
-    """A sum per combination of label values. May go down when used as a gauge."""
+    """A sum per combination of attributes; `Kind` says whether it may shrink."""
 
-    __slots__ = ("description", "label_names", "name", "values")
+    __slots__ = ("metric", "values")
 
-    def __init__(self, name: str, description: str, label_names: Labels) -> None:
-        self.name = name
-        self.description = description
-        self.label_names = label_names
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
         self.values: dict[Labels, float] = {}
 
     def add(self, amount: float = 1, labels: Labels = ()) -> None:
@@ -30,18 +31,52 @@ class Counter:
     def value(self, labels: Labels = ()) -> float:
         return self.values.get(labels, 0)
 
+    def read(self) -> Values:
+        return dict(self.values)
+
+
+class Gauge:
+    """Values as they are now: told from time to time, or read when somebody wants to know."""
+
+    __slots__ = ("_readers", "metric", "values")
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.values: dict[Labels, float] = {}
+        self._readers: list[Callable[[], Values]] = []
+
+    def set(self, value: float, labels: Labels = ()) -> None:
+        self.values[labels] = value
+
+    def replace(self, values: Values) -> None:
+        """All values at once; what was there before and is not any more is 0."""
+        self.values = {**dict.fromkeys(self.values, 0.0), **values}
+
+    def watch(self, reader: Callable[[], Values]) -> Callable[[], None]:
+        """Asks `reader` at each export, in another thread; the answer ends it."""
+        self._readers.append(reader)
+
+        def end() -> None:
+            self._readers = [each for each in self._readers if each is not reader]
+
+        return end
+
+    def read(self) -> Values:
+        """What is known now; of several readers that say the same, the sum."""
+        found = dict(self.values)
+        for reader in list(self._readers):
+            for labels, value in reader().items():
+                found[labels] = found.get(labels, 0) + value
+        return found
+
 
 class Histogram:
     """Counts per bucket; `bounds` are upper limits, the last bucket is open."""
 
-    __slots__ = ("bounds", "description", "label_names", "name", "series")
+    __slots__ = ("bounds", "metric", "series")
 
-    def __init__(
-        self, name: str, description: str, label_names: Labels, bounds: Sequence[float]
-    ) -> None:
-        self.name = name
-        self.description = description
-        self.label_names = label_names
+    def __init__(self, metric: Metric, bounds: Sequence[float] = DURATION_BOUNDS) -> None:
+        self.metric = metric
         self.bounds = tuple(bounds)
         self.series: dict[Labels, list[float]] = {}
 
@@ -60,42 +95,37 @@ class Histogram:
         row = self.series.get(labels)
         return 0.0 if row is None else row[-1]
 
-    def cumulative(self) -> Iterator[tuple[Labels, str, float]]:
-        """Each series as (labels, upper bound, count up to that bound)."""
-        for labels, row in self.series.items():
-            running = 0.0
-            for bound, amount in zip((*map(str, self.bounds), "+Inf"), row[:-1], strict=True):
-                running += amount
-                yield labels, bound, running
+    def read(self) -> Iterator[tuple[Labels, list[int], float]]:
+        """Each series as its attributes, its counts per bucket, and the sum of its values."""
+        for labels, row in list(self.series.items()):
+            yield labels, [int(count) for count in row[:-1]], row[-1]
 
 
-_counters: dict[str, Counter] = {}
+_sums: dict[str, Counter] = {}
+_gauges: dict[str, Gauge] = {}
 _histograms: dict[str, Histogram] = {}
 
 
-def counter(name: str, description: str = "", label_names: Labels = ()) -> Counter:
-    """The process's counter of that name, made on first use."""
-    found = _counters.get(name)
-    if found is None:
-        found = _counters[name] = Counter(name, description, label_names)
-    return found
+def counter(metric: Metric) -> Counter:
+    """The process's counter of that metric, made on first use."""
+    assert metric.kind in (Kind.COUNTER, Kind.UP_DOWN_COUNTER), metric.name
+    return _sums.setdefault(metric.name, Counter(metric))
 
 
-def histogram(
-    name: str,
-    description: str = "",
-    label_names: Labels = (),
-    bounds: Sequence[float] = DURATION_BOUNDS,
-) -> Histogram:
-    """The process's histogram of that name, made on first use; seconds unless said otherwise."""
-    found = _histograms.get(name)
-    if found is None:
-        found = _histograms[name] = Histogram(name, description, label_names, bounds)
-    return found
+def gauge(metric: Metric) -> Gauge:
+    """The process's gauge of that metric, made on first use; also for sums that are read."""
+    assert metric.kind is not Kind.HISTOGRAM, metric.name
+    return _gauges.setdefault(metric.name, Gauge(metric))
 
 
-def all_counters() -> list[Counter]:
-    return list(_counters.values())
+def histogram(metric: Metric) -> Histogram:
+    """The process's histogram of that metric, in seconds, made on first use."""
+    assert metric.kind is Kind.HISTOGRAM, metric.name
+    return _histograms.setdefault(metric.name, Histogram(metric))
+
+
+def all_readable() -> list[Counter | Gauge]:
+    return [*_sums.values(), *_gauges.values()]
 
 
 def all_histograms() -> list[Histogram]:

@@ -13,15 +13,25 @@ _closers: list[Callable[[], Any]] = []
 def configure(service: str, settings: Settings) -> None:
     """Logs always; spans and metrics when an OTLP endpoint is set."""
     configure_logging(service, settings.log_level)
-    endpoint = settings.otel_exporter_otlp_endpoint
+    export(service, settings.otel_exporter_otlp_endpoint, settings.otel_traces_sampler_arg)
+
+
+def export(service: str, endpoint: str, ratio: float = 1.0) -> None:
+    """Sends spans, a share of all traces, and metrics to an OTLP endpoint; nowhere when empty."""
     if not endpoint:
         return
     # Lazy: the SDK and its exporter cost 40 MB and half a second nobody else should pay.
-    from comptoir_runtime.telemetry import opentelemetry  # noqa: PLC0415
+    from comptoir_runtime.telemetry import opentelemetry, process  # noqa: PLC0415
 
-    recorder, close = opentelemetry.start(service, endpoint, settings.otel_traces_sampler_arg)
+    process.observe()
+    recorder, close = opentelemetry.start(service, endpoint, ratio)
     traces.install(recorder)
     _closers.append(close)
+
+
+def exporting() -> bool:
+    """Whether somebody listens: what costs something to find out need not be found out else."""
+    return bool(_closers)
 
 
 def shut_down() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from comptoir_gateway.cache.news import News, Topic
-from comptoir_runtime.telemetry import counter
+from comptoir_runtime.telemetry import counter, names
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -16,7 +16,7 @@ V = TypeVar("V")
 # so what is shown may be twice as old: half a minute.
 MAX_AGE_SECONDS = 15.0
 
-_lookups = counter("gateway.cache.lookups", "Lookups by cache and outcome", ("cache", "outcome"))
+_lookups = counter(names.CACHE_LOOKUPS)
 
 
 @dataclass(frozen=True, slots=True)

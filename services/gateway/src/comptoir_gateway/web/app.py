@@ -18,6 +18,7 @@ from comptoir_gateway.web.exchange import (
 )
 from comptoir_gateway.web.router import Router
 from comptoir_runtime import telemetry
+from comptoir_runtime.telemetry import names
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +28,7 @@ _PROBLEM: Header = (b"content-type", MEDIA_TYPE)
 _NO_STORE: Header = (b"cache-control", b"no-store")
 _FULL: Sequence[Header] = ((b"retry-after", b"1"),)
 
-_requests = telemetry.histogram(
-    "http.server.request.duration",
-    "Time to answer a request, by method, route and status",
-    ("method", "route", "status"),
-)
+_requests = telemetry.histogram(names.HTTP_SERVER_REQUEST_DURATION)
 
 
 class App:
@@ -79,7 +76,7 @@ class App:
             if not telemetry.tracing():
                 return await route.handler(request, variables), template
             parent = request.headers.get(telemetry.TRACEPARENT)
-            with telemetry.span(f"{request.method} {template}", parent):
+            with telemetry.span(names.request_span(request.method, template), parent):
                 return await route.handler(request, variables), template
         except Problem as problem:
             return _refusal(problem, request), template

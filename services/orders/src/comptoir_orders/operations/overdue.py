@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from comptoir_orders.domain import schedule
 from comptoir_orders.store import bystanders
 from comptoir_orders.store.processes import Process
-from comptoir_runtime import telemetry
+from comptoir_runtime import measuring, telemetry
 from comptoir_runtime.database import Session
+from comptoir_runtime.telemetry import names
 
 log = logging.getLogger(__name__)
 
-_overdue = telemetry.counter("orders.process.overdue", "Tries in vain past a deadline", ("kind",))
+_overdue = telemetry.counter(names.PROCESS_OVERDUE)
 
 Position = tuple[datetime, str]
 """Deadline and id of the last item of a page."""
@@ -48,3 +49,8 @@ async def list_overdue(
     found = await bystanders.overdue(session, before, size + 1, after or _FIRST)
     last = found[size - 1] if len(found) > size else None
     return found[:size], None if last is None else (last.deadline, last.id)
+
+
+async def measure(session: Session) -> None:
+    """Tells how many processes are open, and how old the oldest of them are."""
+    measuring.tell_open(await bystanders.count_open(session))

@@ -3,10 +3,11 @@
 They never write its state, so a driver's version stays valid; a free lease may be taken.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from comptoir_orders.store.rows import READ, Lease, Process, process_of
-from comptoir_runtime.database import Session
+from comptoir_runtime.database import Row, Session
 
 # Beside the driver when there is one, whose version stays as it is; else with its lease.
 _CALL_OFF = f"""
@@ -31,6 +32,11 @@ _OVERDUE = f"""
 SELECT {READ} FROM process
 WHERE next_run_at IS NOT NULL AND deadline <= $1 AND (deadline, id) > ($2, $3)
 ORDER BY deadline, id LIMIT $4"""
+
+_COUNT_OPEN = """
+SELECT kind, state, count(*) AS count,
+  extract(epoch FROM $1 - min(created_at))::float8 AS age
+FROM process WHERE next_run_at IS NOT NULL GROUP BY kind, state"""
 
 
 async def call_off(session: Session, process: Process, words: str, lease: Lease) -> Process:
@@ -71,3 +77,8 @@ async def overdue(
 ) -> list[Process]:
     """Up to `size` processes that should have ended `before`, after the one with this deadline."""
     return [process_of(row) for row in await session.fetch(_OVERDUE, before, *after, size)]
+
+
+async def count_open(session: Session) -> Sequence[Row]:
+    """Of what is not at its end: kind, state, count, and the age of the oldest in seconds."""
+    return await session.fetch(_COUNT_OPEN, session.clock.now())

@@ -21,11 +21,10 @@ from comptoir_payments.domain.settlements import (
 from comptoir_payments.providers.contract import Broken, Provider, ProviderError, Unreachable, Wish
 from comptoir_runtime import telemetry
 from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.telemetry import names
 
 log = logging.getLogger(__name__)
-_outcomes = telemetry.counter(
-    "payments.operations", "Answers about operations", ("kind", "outcome")
-)
+_outcomes = telemetry.counter(names.PROCESS_STEPS)
 
 
 async def carry_out(

@@ -15,6 +15,7 @@ from comptoir_payments.operations.notices import look_into
 from comptoir_payments.operations.own import start
 from comptoir_payments.operations.requests import begin
 from comptoir_payments.providers.contract import ProviderError, Providers
+from comptoir_runtime import measuring
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.ids import new_id
@@ -126,3 +127,8 @@ class Resolver:
             log.info("the provider does not answer", extra={"why": type(error).__name__})
         except Exception:
             log.exception("an operation or a notice could not be looked into")
+
+
+async def measure(session: Session) -> None:
+    """Tells how many operations have no outcome yet, and for how long."""
+    measuring.tell_open(await store.count_open(session))

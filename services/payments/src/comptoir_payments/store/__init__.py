@@ -8,6 +8,7 @@ from comptoir_payments.store.notices import (
     claim_notices,
     claim_operations,
     close_notice,
+    count_open,
     keep_notice,
     postpone_notice,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "claim_operations",
     "close_notice",
     "count_lines",
+    "count_open",
     "create_payment",
     "differences",
     "fenced",

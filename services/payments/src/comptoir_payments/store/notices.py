@@ -1,9 +1,10 @@
 """What is to be looked after: open operations that are due, and providers' notices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from comptoir_runtime.database import Session
+from comptoir_runtime.database import Row, Session
 
 _KEEP = """
 INSERT INTO provider_notice
@@ -27,6 +28,11 @@ WHERE id IN (
   SELECT id FROM operation WHERE next_attempt_at <= $1
   ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING id, payment_id"""
+
+_COUNT_OPEN = """
+SELECT kind, state, count(*) AS count,
+  extract(epoch FROM $1 - min(created_at))::float8 AS age
+FROM operation WHERE next_attempt_at IS NOT NULL GROUP BY kind, state"""
 
 _POSTPONE = """
 UPDATE provider_notice SET next_attempt_at = $3
@@ -102,3 +108,8 @@ async def postpone_notice(session: Session, notice: DueNotice, until: datetime) 
 async def close_notice(session: Session, notice: DueNotice, state: str) -> None:
     """`done`, or `review` when somebody has to look."""
     await session.execute(_CLOSE, notice.provider, notice.event, state)
+
+
+async def count_open(session: Session) -> Sequence[Row]:
+    """Of operations without an outcome: kind, state, count, age of the oldest in seconds."""
+    return await session.fetch(_COUNT_OPEN, session.clock.now())

@@ -1,0 +1,157 @@
+"""Dashboards and alerts ask for what is told, and each alert leads to what to do."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from comptoir_runtime.telemetry.names import METRICS, Kind, Metric
+from infra.observability import prometheus
+
+FOLDER = Path(__file__).resolve().parents[2]
+ROOT = FOLDER.parents[1]
+DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
+ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
+RULES = {rule["alert"]: rule for group in ALERTS["groups"] for rule in group["rules"]}
+COLLECTOR = yaml.safe_load((FOLDER / "collector.yaml").read_text())
+
+
+def dashboard(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def queries(path: Path) -> Iterator[tuple[str, str]]:
+    """Where, and what is asked there."""
+    content = dashboard(path)
+    for panel in content["panels"]:
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"]
+    for variable in content["templating"]["list"]:
+        if variable["type"] == "query":
+            yield (
+                variable["name"],
+                re.sub(r"label_values\((.*), \w+\)", r"\1", variable["definition"]),
+            )
+
+
+class TestTranslation:
+    @pytest.mark.parametrize(
+        ("metric", "name"),
+        [
+            (
+                Metric("http.server.request.duration", Kind.HISTOGRAM, "s", ""),
+                "http_server_request_duration_seconds",
+            ),
+            (
+                Metric("system.filesystem.usage", Kind.UP_DOWN_COUNTER, "By", ""),
+                "system_filesystem_usage_bytes",
+            ),
+            (
+                Metric("system.network.dropped", Kind.COUNTER, "{packets}", ""),
+                "system_network_dropped_total",
+            ),
+            (
+                Metric("system.memory.utilization", Kind.GAUGE, "1", ""),
+                "system_memory_utilization_ratio",
+            ),
+            (Metric("process.cpu.time", Kind.COUNTER, "s", ""), "process_cpu_time_seconds_total"),
+        ],
+    )
+    def test_it_is_that_of_prometheus(self, metric: Metric, name: str) -> None:
+        assert prometheus.base_name(metric) == name
+
+    def test_units_are_those_it_knows(self) -> None:
+        for each in METRICS:
+            assert each.unit in {*prometheus.UNITS, "1"} or re.fullmatch(r"\{\w+\}", each.unit)
+
+    @pytest.mark.parametrize(
+        ("query", "told"),
+        [
+            ('sum by (job) (rate(comptoir_refusals_total{error_type="A"}[5m])) > 0', []),
+            ("max(comptoir_outbox_age)", ["no metric comptoir_outbox_age"]),
+            ("sum by (color) (comptoir_outbox_depth)", ["no label color"]),
+            ('comptoir_outbox_depth{rpc_method="x"}', ["no label rpc_method"]),
+            ("rpc_server_call_duration_seconds", ["no metric rpc_server_call_duration_seconds"]),
+        ],
+    )
+    def test_a_query_for_what_nobody_tells_is_found_out(self, query: str, told: list[str]) -> None:
+        assert prometheus.complaints(query) == told
+
+
+class TestDashboards:
+    @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+    def test_they_ask_for_metrics_and_labels_of_the_registry(self, path: Path) -> None:
+        found = {where: prometheus.complaints(query) for where, query in queries(path)}
+        assert {where: told for where, told in found.items() if told} == {}
+
+    @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+    def test_panels_are_told_apart_and_overlap_nowhere(self, path: Path) -> None:
+        content = dashboard(path)
+        panels = content["panels"]
+        assert len({panel["id"] for panel in panels}) == len(panels)
+        cells = [
+            (x, y)
+            for position in (panel["gridPos"] for panel in panels)
+            for x in range(position["x"], position["x"] + position["w"])
+            for y in range(position["y"], position["y"] + position["h"])
+        ]
+        assert len(set(cells)) == len(cells)
+        assert max(x for x, _ in cells) < 24
+        assert content["uid"] == f"comptoir-{path.stem}"
+
+    def test_nothing_is_measured_that_nobody_looks_at(self) -> None:
+        asked = {
+            name
+            for path in DASHBOARDS
+            for _, query in queries(path)
+            for name in prometheus.series_in(query)
+        }
+        for metric in METRICS:
+            assert asked & prometheus.series_of(metric).keys(), metric.name
+
+
+class TestAlerts:
+    @pytest.mark.parametrize("name", RULES)
+    def test_an_alert_asks_for_what_is_told_and_leads_to_its_runbook(self, name: str) -> None:
+        rule = RULES[name]
+        assert prometheus.complaints(rule["expr"]) == []
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["annotations"]["summary"]
+        page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert anchor == name.lower()
+        assert f"\n## {name}\n" in (ROOT / page).read_text()
+
+    def test_each_alert_is_made_to_fire_in_the_tests_of_the_rules(self) -> None:
+        text = (FOLDER / "alerts.test.yaml").read_text()
+        fired = set(re.findall(r'alertname="(\w+)", alertstate="firing"', text))
+        assert fired == set(RULES)
+
+    def test_prometheus_agrees(self) -> None:
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            pytest.skip("promtool is not installed (Debian: prometheus)")
+        for command in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"]):
+            result = subprocess.run(
+                [promtool, *command], cwd=FOLDER, capture_output=True, text=True, check=False
+            )
+            assert result.returncode == 0, result.stdout + result.stderr
+
+
+class TestCollector:
+    def test_pipelines_use_what_is_configured_and_all_of_it(self) -> None:
+        pipelines = COLLECTOR["service"]["pipelines"].values()
+        for kind in ("receivers", "processors", "exporters"):
+            used = {name for pipeline in pipelines for name in pipeline[kind]}
+            assert used == set(COLLECTOR[kind]), kind
+        assert set(COLLECTOR["service"]["extensions"]) == set(COLLECTOR["extensions"])
+        assert set(COLLECTOR["service"]["pipelines"]) == {"traces", "metrics", "logs"}
+
+    def test_memory_is_limited_before_anything_else_is_done(self) -> None:
+        for pipeline in COLLECTOR["service"]["pipelines"].values():
+            assert pipeline["processors"][0] == "memory_limiter"
