@@ -14,8 +14,31 @@ OF_EVERY_SERIES = frozenset({"job", "instance"})
 """From the resource: `comptoir/cart`, and the id of the replica."""
 
 _FUNCTIONS = frozenset(
-    "absent and avg bool by count group group_left histogram_quantile ignoring increase"
-    " label_values max min offset on or rate sum time topk unless without".split()
+    [
+        "absent",
+        "and",
+        "avg",
+        "bool",
+        "by",
+        "count",
+        "group",
+        "group_left",
+        "histogram_quantile",
+        "ignoring",
+        "increase",
+        "label_values",
+        "max",
+        "min",
+        "offset",
+        "on",
+        "or",
+        "rate",
+        "sum",
+        "time",
+        "topk",
+        "unless",
+        "without",
+    ]
 )
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _RANGE = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
