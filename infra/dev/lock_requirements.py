@@ -18,8 +18,9 @@ def lock(name: str, arguments: list[str]) -> int:
 
 
 def main() -> int:
-    # Each takes its versions from runtime.txt, and dev from build too: hence the order.
-    return max(lock(name, sys.argv[1:]) for name in ("bootstrap", "runtime", "build", "dev"))
+    # Each takes its versions from runtime.txt, and dev from build and tools too: hence the order.
+    names = ("bootstrap", "runtime", "build", "tools", "dev")
+    return max(lock(name, sys.argv[1:]) for name in names)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ JOBS = {f"{name}-migrate" for name in SERVICE_NAMES if name != "gateway"} | {
     "sample",
 }
 LARGEST = 120_000_000
+# The SDK of a provider alone is 13 MB, with what it needs.
+LARGER = {"payments": 130_000_000}
 MOST_MEMORY = 120_000_000
 REST_SECONDS = 2
 
@@ -51,7 +53,7 @@ async def play(stage: Stage) -> int:
 
 def audited(stack: Stack) -> str:
     """What the auditor says; fails with the differences when there are any."""
-    return stack.compose("run", "--rm", "--no-TTY", "audit")
+    return stack.compose("run", "--rm", "--no-TTY", "audit", "audit", "--grace", "1")
 
 
 class TestImages:
@@ -59,7 +61,7 @@ class TestImages:
     async def test_a_service_adds_little_to_its_base(
         self, service: str, images: dict[str, Built]
     ) -> None:
-        assert images[f"comptoir/{service}"].added < LARGEST
+        assert images[f"comptoir/{service}"].added < LARGER.get(service, LARGEST)
 
     @pytest.mark.parametrize("service", SERVICE_NAMES)
     async def test_an_image_holds_its_service_and_no_other(

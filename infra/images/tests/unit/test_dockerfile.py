@@ -12,7 +12,7 @@ ROOT = FOLDER.parents[1]
 DOCKERFILE = FOLDER / "Dockerfile"
 ALL = sorted({DOCKERFILE, *ROOT.glob("infra/**/*.Dockerfile")})
 # What each variable in the names of what is copied may stand for.
-SAMPLES = {"SERVICE": "cart", "FOLDER": "services", "NEEDS": "infra/audit", "LOCK": "dev.txt"}
+SAMPLES = {"SERVICE": "cart", "FOLDER": "services", "NEEDS": "infra/audit", "LOCK": "tools.txt"}
 
 
 @pytest.mark.parametrize("dockerfile", ALL, ids=lambda path: path.name)
