@@ -19,7 +19,7 @@ from comptoir_orders.domain.orders import (
     Totals,
 )
 from comptoir_orders.domain.processes import Intent
-from comptoir_orders.domain.sourcing import Allocation
+from comptoir_orders.domain.sourcing import Allocation, parcels_of
 from comptoir_orders.domain.tenders import TenderChoice
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -156,7 +156,7 @@ def order(order_id: str = "ord_1", serial: int = 1) -> Order:
     plan = tuple(
         Allocation(each.id, each.sku, "warehouse_lyon", each.quantity) for each in bought.lines
     )
-    parcels = assembly.fulfilments(order_id, bought, plan, [f"ful_{serial}"], NOW)
+    parcels = assembly.fulfilments(order_id, bought, parcels_of(plan), [f"ful_{serial}"], NOW)
     return assembly.order(
         order_id=order_id,
         number=order_number(NOW.year, serial),

@@ -4,45 +4,22 @@
 test replaces it to fail, to stop or to count. What a neighbour holds is looked at by `audit`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
-from comptoir_orders.clients import PaymentStatus, PaymentView, Place
-from comptoir_orders.domain.orders import Point, Quote
-from comptoir_orders.domain.sourcing import Plan
-from comptoir_orders.errors import NotYourCart, OutcomeUnknown
-from comptoir_runtime.errors import FailedPrecondition, NotFound, Precondition, RemoteFailure
+from comptoir_orders.clients import PaymentStatus, PaymentView
+from comptoir_orders.domain.orders import Quote
+from comptoir_orders.errors import NotYourCart
+from comptoir_runtime.errors import NotFound
 from services.orders.tests import factories
+from services.orders.tests.answers import lost, refusal
+from services.orders.tests.stock import FakeStock
 
 Hook = Callable[[str], Awaitable[None]]
-
-LYON, PARIS = "warehouse_lyon", "warehouse_paris"
-PLACES = {
-    LYON: Place(LYON, Point(45.65, 5.11)),
-    PARIS: Place(PARIS, Point(48.62, 2.59)),
-    "store_lyon": Place("store_lyon", Point(45.76, 4.83)),
-}
 
 
 async def nothing(_: str) -> None:
     """Lets everything pass."""
-
-
-def refusal(reason: str, **metadata: str) -> RemoteFailure:
-    return RemoteFailure(
-        reason.lower(),
-        reason=reason,
-        status=FailedPrecondition.status,
-        domain="comptoir.neighbour",
-        metadata=metadata,
-    )
-
-
-def lost(where: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        f"no answer from {where}", metadata={"reason": "UNAVAILABLE", "procedure": where}
-    )
 
 
 class Town:
@@ -138,88 +115,6 @@ class FakeCarts:
             currency=currency,
             coupons=(),
         )
-
-
-@dataclass
-class Hold:
-    owner: str
-    plan: Plan
-    state: str = "HELD"
-
-
-class FakeStock:
-    def __init__(self, town: Town) -> None:
-        self._town = town
-        self.units: dict[str, dict[str, int]] = {LYON: {"KETTLE": 100, "LAMP": 100}}
-        self.holds: dict[str, Hold] = {}
-        self.by_key: dict[tuple[str, str], str] = {}
-        self.sold_out = False
-
-    def held(self) -> list[Hold]:
-        return [hold for hold in self.holds.values() if hold.state == "HELD"]
-
-    def free(self, location: str, sku: str) -> int:
-        promised = sum(
-            each.quantity
-            for hold in self.holds.values()
-            if hold.state in ("HELD", "SOLD")
-            for each in hold.plan
-            if (each.location, each.sku) == (location, sku)
-        )
-        return self.units.get(location, {}).get(sku, 0) - promised
-
-    async def available(
-        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
-    ) -> Mapping[str, dict[str, int]]:
-        await self._town.at("available")
-        return {
-            location: {sku: self.free(location, sku) for sku in skus}
-            for location in self.units
-            if not store or location == store
-        }
-
-    async def places(self) -> Mapping[str, Place]:
-        return PLACES
-
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> str:
-        await self._town.at("reserve")
-        reservation = self._promise(key, owner, plan, "HELD")
-        await self._town.at("reserve done")
-        return reservation
-
-    async def release(self, key: str, reservation: str) -> None:
-        await self._town.at("release")
-        if self.holds[reservation].state == "HELD":
-            self.holds[reservation].state = "RELEASED"
-        await self._town.at("release done")
-
-    async def sell(self, key: str, owner: str, plan: Plan) -> str:
-        await self._town.at("sell")
-        reservation = self._promise(key, owner, plan, "SOLD")
-        await self._town.at("sell done")
-        return reservation
-
-    def _promise(self, key: str, owner: str, plan: Plan, state: str) -> str:
-        known = self.by_key.get((owner, key))
-        if known is not None:
-            assert self.holds[known].plan == plan, "another body under the same key"
-            return known
-        short = [
-            each
-            for each in plan
-            if self.sold_out or self.free(each.location, each.sku) < each.quantity
-        ]
-        if short:
-            failure = refusal("OUT_OF_STOCK", sku=short[0].sku)
-            failure.preconditions = tuple(
-                Precondition("OUT_OF_STOCK", f"{each.sku}@{each.location}", "short")
-                for each in short
-            )
-            raise failure
-        reservation = f"rsv_{len(self.holds) + 1}"
-        self.holds[reservation] = Hold(owner, plan, state)
-        self.by_key[owner, key] = reservation
-        return reservation
 
 
 @dataclass

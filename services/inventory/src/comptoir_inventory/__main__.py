@@ -9,6 +9,7 @@ from comptoir.inventory.v1 import inventory_service_pb2
 from comptoir_inventory.events.feed import Feed
 from comptoir_inventory.operations.announcing import Announcer
 from comptoir_inventory.operations.board import Board
+from comptoir_inventory.operations.covering import cover_all
 from comptoir_inventory.operations.reservations import sweep_all
 from comptoir_inventory.rpc import InventoryServicer
 from comptoir_inventory.settings import Settings
@@ -31,6 +32,7 @@ async def build(runtime: Runtime, _: Settings) -> Parts:
     async def keep_sweeping() -> None:
         while True:
             await sweep()
+            await cover_all(background)
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
 
     servicer = InventoryServicer(board, sweep)

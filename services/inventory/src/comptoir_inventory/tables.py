@@ -178,6 +178,23 @@ class ReservationRow(SQLModel, table=True):
     created_at: datetime = Field(sa_column=timestamp())
 
 
+class BackorderRow(SQLModel, table=True):
+    """Units of a promise that have not come yet, in the order of the promises."""
+
+    __tablename__ = "backorder"
+    __table_args__: ClassVar[tuple[Any, ...]] = (
+        CheckConstraint("units > 0", name="units"),
+        Index("ix_backorder_reservation", "reservation"),
+        Index("ix_backorder_sku_location", "sku", "location", "position"),
+    )
+
+    position: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    reservation: str = Field(sa_column=_text())
+    sku: str = Field(sa_column=_text())
+    location: str = Field(sa_column=_text())
+    units: int = Field(sa_column=_integer())
+
+
 class MovementRow(SQLModel, table=True):
     """One change of what is on hand; a trigger refuses to alter or delete it."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
-from comptoir.inventory.v1 import stock_pb2
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
@@ -65,6 +67,8 @@ class TestPolicies:
         shown = await entry(harness, "A")
         assert (shown.available, shown.backorder_available) == (1, 2)
         assert shown.expected_time == first.expected_time
+        [there] = shown.levels
+        assert (there.backorder_available, there.expected_time) == (2, first.expected_time)
         made = await factories.reserve(harness, wanted("A", 3))
         [line] = made.lines
         assert (line.backordered_quantity, line.expected_time) == (2, first.expected_time)
@@ -149,3 +153,103 @@ class TestBackorders:
             "ListSupply", pb.ListSupplyRequest(), harness.tokens.staff("stock.read")
         )
         assert [(each.sku, each.quantity) for each in listed.supply] == [("A", 2)]
+
+
+class TestCovering:
+    """Whoever was promised what was not there hears when it has come, in the order of promises."""
+
+    async def test_first_promised_first_told(self, harness: ServiceHarness) -> None:
+        await factories.create_location(harness, "lyon")
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        await announce(harness, supply("A", 5))
+        first = await confirmed(harness, wanted("A", 2))
+        second = await confirmed(harness, wanted("A", 2))
+        await factories.receive(harness, "A", "lyon", 3)
+        assert await told(harness, 1) == [(first.id, first.owner, "lyon")]
+        await factories.receive(harness, "A", "lyon", 1)
+        assert await told(harness, 2) == [
+            (first.id, first.owner, "lyon"),
+            (second.id, second.owner, "lyon"),
+        ]
+        await consume(harness, second.id)
+        await consume(harness, first.id)
+        assert await factories.differences(harness) == []
+
+    async def test_each_location_is_told_when_all_of_its_lines_are_there(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 1)
+        await factories.create_location(harness, "paris")
+        for sku in ("A", "B"):
+            await set_policy(harness, stock_pb2.SellingPolicy(sku=sku, backorder=UNLIMITED))
+        for sku, place in (("A", "lyon"), ("B", "lyon"), ("A", "paris")):
+            await announce(harness, supply(sku, 5, location=place))
+        made = await confirmed(harness, wanted("A", 2), wanted("B", 1), wanted("A", 1, "paris"))
+        await factories.receive(harness, "A", "lyon", 1)
+        await factories.receive(harness, "A", "paris", 1)
+        assert await told(harness, 1) == [(made.id, made.owner, "paris")]
+        await factories.receive(harness, "B", "lyon", 1)
+        assert await told(harness, 2) == [
+            (made.id, made.owner, "paris"),
+            (made.id, made.owner, "lyon"),
+        ]
+
+    async def test_what_is_held_keeps_its_turn_and_is_told_once_it_is_confirmed(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.create_location(harness, "lyon")
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        await announce(harness, supply("A", 5))
+        held = await factories.reserve(harness, wanted("A", 1))
+        later = await confirmed(harness, wanted("A", 1))
+        await factories.receive(harness, "A", "lyon", 1)
+        await confirm(harness, held.id)
+        assert await told(harness, 1) == [(held.id, held.owner, "lyon")]
+        await factories.receive(harness, "A", "lyon", 1)
+        assert (await told(harness, 2))[1] == (later.id, later.owner, "lyon")
+
+    async def test_units_given_back_cover_the_next(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 1)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        there = await confirmed(harness, wanted("A", 1))
+        given_up = await confirmed(harness, wanted("A", 1))
+        late = await confirmed(harness, wanted("A", 1))
+        await release(harness, given_up.id)
+        await release(harness, there.id)
+        assert await told(harness, 1) == [(late.id, late.owner, "lyon")]
+
+    async def test_a_promise_taken_up_again_waits_for_what_is_missing_now(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 1)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        lost = await factories.reserve(harness, wanted("A", 1))
+        harness.clock.advance(15 * 60 + 1)
+        await factories.shows(harness, "A", (1, 0, 1))
+        await confirmed(harness, wanted("A", 1))
+        again = await confirm(harness, lost.id)
+        assert again.lines[0].backordered_quantity == 1
+        await factories.receive(harness, "A", "lyon", 1)
+        assert await told(harness, 1) == [(lost.id, lost.owner, "lyon")]
+
+
+async def confirm(harness: ServiceHarness, reservation: str) -> stock_pb2.Reservation:
+    request = pb.ConfirmReservationRequest(reservation=reservation, request_id=key())
+    token = harness.tokens.service("orders")
+    answer: stock_pb2.Reservation = await harness.call("ConfirmReservation", request, token)
+    return answer
+
+
+async def confirmed(
+    harness: ServiceHarness, *lines: stock_pb2.ReservationLine
+) -> stock_pb2.Reservation:
+    made = await factories.reserve(harness, *lines)
+    return await confirm(harness, made.id)
+
+
+async def told(harness: ServiceHarness, number: int) -> list[tuple[str, str, str]]:
+    """What was told of covered promises, once there are so many facts."""
+    async with asyncio.timeout(factories.PATIENCE_SECONDS):
+        while len(facts := await harness.events(events_pb2.ReservationCovered)) < number:  # noqa: ASYNC110 - a database's state
+            await asyncio.sleep(0.05)
+    return [(each.reservation_id, each.owner, each.location) for each in facts]

@@ -51,6 +51,7 @@ _ORDER_STATES: dict[int, tuple[OrderState, ...]] = {
     order_pb2.Order.STATE_CANCELLED: (OrderState.CANCELLED,),
 }
 _FULFILMENT_STATES: dict[int, FulfilmentState] = {
+    order_pb2.Fulfilment.STATE_AWAITING_STOCK: FulfilmentState.AWAITING_STOCK,
     order_pb2.Fulfilment.STATE_PROPOSED: FulfilmentState.PROPOSED,
     order_pb2.Fulfilment.STATE_SHIPPED: FulfilmentState.SHIPPED,
     order_pb2.Fulfilment.STATE_READY_FOR_PICKUP: FulfilmentState.READY_FOR_PICKUP,

@@ -23,6 +23,7 @@ _ORDER_STATES = {
     OrderState.CANCELLED: order_pb2.Order.STATE_CANCELLED,
 }
 _FULFILMENT_STATES = {
+    FulfilmentState.AWAITING_STOCK: order_pb2.Fulfilment.STATE_AWAITING_STOCK,
     FulfilmentState.PROPOSED: order_pb2.Fulfilment.STATE_PROPOSED,
     FulfilmentState.SHIPPED: order_pb2.Fulfilment.STATE_SHIPPED,
     FulfilmentState.READY_FOR_PICKUP: order_pb2.Fulfilment.STATE_READY_FOR_PICKUP,
@@ -100,7 +101,7 @@ def order_message(order: Order) -> order_pb2.Order:
 
 def fulfilment_message(fulfilment: Fulfilment) -> order_pb2.Fulfilment:
     """The fulfilment as the world sees it."""
-    left = fulfilment.fulfilled_at
+    left, expected = fulfilment.fulfilled_at, fulfilment.expected_at
     return order_pb2.Fulfilment(
         id=fulfilment.id,
         order=fulfilment.order,
@@ -116,6 +117,7 @@ def fulfilment_message(fulfilment: Fulfilment) -> order_pb2.Fulfilment:
         amount=money.from_minor(fulfilment.amount, fulfilment.currency),
         fulfil_time=None if left is None else timestamp(left),
         etag=etag.of(fulfilment.version),
+        expected_time=None if expected is None else timestamp(expected),
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import UTC
 
 from comptoir.customers.v1 import events_pb2 as customers_pb2
+from comptoir.inventory.v1 import events_pb2 as inventory_pb2
 from comptoir.payments.v1 import events_pb2 as payments_pb2
-from comptoir_orders.operations import news
+from comptoir_orders.operations import arriving, news
 from comptoir_runtime import auth
 from comptoir_runtime.bus import Subscription
 from comptoir_runtime.database import Session
@@ -27,6 +28,7 @@ class Subscribers:
                     payments_pb2.PaymentFailed: self.payment_failed,
                 },
             ),
+            Subscription("inventory", {inventory_pb2.ReservationCovered: self.reservation_covered}),
             Subscription("customers", {customers_pb2.SigningKeyState: self.signing_key_state}),
         ]
 
@@ -39,6 +41,14 @@ class Subscribers:
     async def payment_failed(self, session: Session, event: payments_pb2.PaymentFailed) -> None:
         """The provider said no."""
         await news.payment_settled(session, event.payment.order, self._wake)
+
+    async def reservation_covered(
+        self, session: Session, event: inventory_pb2.ReservationCovered
+    ) -> None:
+        """Goods that an order waits for have come; promises to others are none of ours."""
+        kind, _, order = event.owner.partition("/")
+        if kind == "order":
+            await arriving.stock_arrived(session, order, event.location)
 
     async def signing_key_state(
         self, session: Session, event: customers_pb2.SigningKeyState

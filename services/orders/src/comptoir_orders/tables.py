@@ -119,7 +119,14 @@ class FulfilmentRow(SQLModel, table=True):
             "ix_fulfilment_location_state_created_at_id", "location", "state", "created_at", "id"
         ),
         CheckConstraint(
-            _states("PROPOSED", "SHIPPED", "READY_FOR_PICKUP", "HANDED_OVER", "CANCELLED"),
+            _states(
+                "AWAITING_STOCK",
+                "PROPOSED",
+                "SHIPPED",
+                "READY_FOR_PICKUP",
+                "HANDED_OVER",
+                "CANCELLED",
+            ),
             name="state",
         ),
         CheckConstraint("goods >= 0 AND shipping >= 0", name="amounts"),
@@ -140,3 +147,4 @@ class FulfilmentRow(SQLModel, table=True):
     tracking_number: str = Field(sa_column=Column(Text, nullable=False))
     fulfilled_at: datetime | None = Field(sa_column=timestamp(nullable=True))
     created_at: datetime = Field(sa_column=timestamp())
+    expected_at: datetime | None = Field(sa_column=timestamp(nullable=True))

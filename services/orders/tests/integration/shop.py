@@ -8,7 +8,8 @@ from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests import factories
 from services.orders.tests.factories import unique
-from services.orders.tests.neighbours import LYON, PARIS, Town
+from services.orders.tests.neighbours import Town
+from services.orders.tests.stock import LYON, PARIS
 
 _UNTIL_SECONDS = 30.0
 

@@ -9,11 +9,13 @@ import orjson
 from google.protobuf.message import Message
 
 from comptoir.customers.v1 import events_pb2 as customers_pb2
+from comptoir.inventory.v1 import events_pb2 as inventory_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir.payments.v1 import events_pb2 as payments_pb2
 from comptoir.payments.v1 import payment_pb2
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain.processes import Kind, Step, VoidData
+from comptoir_orders.domain.sourcing import Beyond
 from comptoir_orders.store import processes
 from comptoir_runtime import migrations
 from comptoir_runtime.auth import SigningKey, public_jwk
@@ -31,6 +33,7 @@ from comptoir_testing.tokens import TokenFactory
 from services.orders.tests import factories
 from services.orders.tests.factories import unique
 from services.orders.tests.neighbours import the_town
+from services.orders.tests.stock import LYON
 
 
 def _customer(tokens: TokenFactory) -> str:
@@ -200,6 +203,15 @@ async def _payment_failed(harness: ServiceHarness) -> Message:
     )
 
 
+async def _reservation_covered(harness: ServiceHarness) -> Message:
+    stock = the_town().stock
+    stock.units, stock.beyond = {LYON: {"KETTLE": 9}}, {LYON: {"LAMP": Beyond(9)}}
+    placement = await _order(harness)
+    return inventory_pb2.ReservationCovered(
+        reservation_id="rsv_1", owner=f"order/{placement.order}", location=LYON
+    )
+
+
 def _signing_key_state(_: ServiceHarness) -> Message:
     key = SigningKey.generate("k-redelivery")
     jwk = public_jwk(key)
@@ -210,6 +222,7 @@ class TestRedelivery(RedeliverySuite):
     events: ClassVar[Mapping[type[Message], MakeEvent]] = {
         payments_pb2.PaymentAuthorised: _payment_authorised,
         payments_pb2.PaymentFailed: _payment_failed,
+        inventory_pb2.ReservationCovered: _reservation_covered,
         customers_pb2.SigningKeyState: _signing_key_state,
     }
 

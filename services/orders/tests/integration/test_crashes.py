@@ -20,7 +20,8 @@ from comptoir_runtime.idempotency import RequestKey
 from services.orders.tests import factories
 from services.orders.tests.integration.checkout import outbox
 from services.orders.tests.integration.conftest import Replica
-from services.orders.tests.neighbours import LYON, Hook, Town, nothing
+from services.orders.tests.neighbours import Hook, Town, nothing
+from services.orders.tests.stock import LYON
 
 T = TypeVar("T")
 

@@ -8,7 +8,8 @@ from comptoir_runtime.errors import Failure, IdempotencyKeyReused
 from services.orders.tests import factories
 from services.orders.tests.integration.checkout import orders, outbox, place
 from services.orders.tests.integration.conftest import Replica
-from services.orders.tests.neighbours import LYON, PARIS, Town
+from services.orders.tests.neighbours import Town
+from services.orders.tests.stock import LYON, PARIS
 
 
 class TestPlaceOrder:

@@ -5,9 +5,11 @@ from comptoir_orders.domain.placement import State
 from comptoir_runtime.database import Database
 from comptoir_runtime.errors import Failure, Unavailable
 from services.orders.tests import factories
+from services.orders.tests.answers import lost, refusal
 from services.orders.tests.integration.checkout import orders, outbox, place, the_placement
 from services.orders.tests.integration.conftest import Replica
-from services.orders.tests.neighbours import LYON, PARIS, Town, lost, refusal
+from services.orders.tests.neighbours import Town
+from services.orders.tests.stock import LYON, PARIS
 
 
 class TestRefusal:

@@ -8,7 +8,8 @@ from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests import factories
 from services.orders.tests.integration.shop import Shop
-from services.orders.tests.neighbours import LYON, Town
+from services.orders.tests.neighbours import Town
+from services.orders.tests.stock import LYON
 
 
 @pytest.fixture

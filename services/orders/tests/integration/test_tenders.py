@@ -12,11 +12,12 @@ from comptoir_runtime.database import Database
 from comptoir_runtime.errors import Failure, RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests import factories
+from services.orders.tests.answers import lost
 from services.orders.tests.factories import euros, unique
 from services.orders.tests.integration.checkout import news, orders, place, the_placement
 from services.orders.tests.integration.conftest import Replica
 from services.orders.tests.integration.shop import Shop
-from services.orders.tests.neighbours import Town, lost
+from services.orders.tests.neighbours import Town
 
 Choice = pb.PlaceOrderRequest.PaymentChoice
 

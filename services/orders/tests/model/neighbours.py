@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from comptoir_orders.clients import PaymentStatus, PaymentView, Place
 from comptoir_orders.domain.orders import Delivery, DeliveryMode, OrderLine, Quote, Totals
-from comptoir_orders.domain.sourcing import Plan
+from comptoir_orders.domain.sourcing import Offer, Plan, Promised
 from comptoir_orders.errors import OutcomeUnknown
 from comptoir_runtime.errors import FailedPrecondition, RemoteFailure
 
@@ -137,16 +137,16 @@ class Town:
 
     async def available(
         self, skus: Sequence[str], *, store: str = "", fresh: bool = True
-    ) -> Mapping[str, dict[str, int]]:
+    ) -> Mapping[str, Offer]:
         self._question()
-        return {SITE: {SKU: self.free()}}
+        return {SITE: Offer({SKU: self.free()})}
 
     async def places(self) -> Mapping[str, Place]:
         return {}
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> str:
+    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
         self._call("reserve", key)
-        return key
+        return Promised(key)
 
     async def release(self, key: str, reservation: str) -> None:
         self._call("release", reservation)

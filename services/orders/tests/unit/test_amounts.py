@@ -16,7 +16,7 @@ from comptoir_orders.domain.fulfilments import (
     with_shipping_on,
 )
 from comptoir_orders.domain.orders import ORDER_MOVES, Order, OrderState
-from comptoir_orders.domain.sourcing import Allocation
+from comptoir_orders.domain.sourcing import Allocation, parcels_of
 from services.orders.tests import factories
 from services.orders.tests.factories import NOW
 
@@ -69,7 +69,7 @@ def two_parcels() -> Order:
         Allocation("lin_KETTLE", "KETTLE", "PARIS", 1),
         Allocation("lin_LAMP", "LAMP", "PARIS", 1),
     )
-    parcels = assembly.fulfilments("ord_1", quote, plan, ["ful_1", "ful_2"], NOW)
+    parcels = assembly.fulfilments("ord_1", quote, parcels_of(plan), ["ful_1", "ful_2"], NOW)
     return replace(factories.order(), fulfilments=parcels)
 
 

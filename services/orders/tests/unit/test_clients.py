@@ -1,5 +1,6 @@
 """What is asked of the neighbours, and what their answers mean."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -14,11 +15,13 @@ from comptoir.type.v1 import address_pb2
 from comptoir_orders.clients import GrpcCarts, GrpcPayments, GrpcStock, PaymentStatus, Place
 from comptoir_orders.domain.orders import DeliveryMode, Point
 from comptoir_orders.domain.schedule import HOLD
-from comptoir_orders.domain.sourcing import Allocation
+from comptoir_orders.domain.sourcing import Allocation, Beyond, Late, Offer, Promised
 from comptoir_orders.errors import NotYourCart, OutcomeUnknown
+from comptoir_orders.events import timestamp
 from comptoir_runtime.errors import Failure, RemoteFailure
 from services.orders.tests.factories import euros
 
+LATER = datetime(2026, 3, 1, tzinfo=UTC)
 PLAN = (Allocation("lin_1", "KETTLE", "LYON", 2), Allocation("lin_2", "LAMP", "PARIS", 1))
 
 
@@ -142,7 +145,12 @@ class TestStock:
                         sku="KETTLE",
                         levels=[
                             stock_pb2.StockLevel(location="LYON", available=3),
-                            stock_pb2.StockLevel(location="PARIS", available=1),
+                            stock_pb2.StockLevel(
+                                location="PARIS",
+                                available=1,
+                                backorder_available=7,
+                                expected_time=timestamp(LATER),
+                            ),
                         ],
                     ),
                     stock_pb2.Availability(
@@ -154,7 +162,10 @@ class TestStock:
 
         found = await GrpcStock(neighbour).available(["KETTLE", "LAMP"])
 
-        assert found == {"LYON": {"KETTLE": 3, "LAMP": 9}, "PARIS": {"KETTLE": 1}}
+        assert found == {
+            "LYON": Offer({"KETTLE": 3, "LAMP": 9}),
+            "PARIS": Offer({"KETTLE": 1}, {"KETTLE": Beyond(7, LATER)}),
+        }
         (asked,) = neighbour.asked
         assert (asked[1].can_ship, asked[1].can_pick_up, list(asked[1].locations)) == (
             True,
@@ -193,7 +204,7 @@ class TestStock:
         await stock.available(["KETTLE"], fresh=True)
         await stock.available(["KETTLE", "CUP"], fresh=False)
 
-        assert again == {"LYON": {"LAMP": 3}}
+        assert again == {"LYON": Offer({"LAMP": 3})}
         asked = [list(request.skus) for _, request in neighbour.asked]
         assert asked == [["KETTLE", "LAMP"], ["KETTLE"], ["KETTLE", "CUP"]]
 
@@ -202,7 +213,7 @@ class TestStock:
 
         reservation = await GrpcStock(neighbour).reserve("key", "order/ord_1", PLAN, HOLD)
 
-        assert reservation == "rsv_1"
+        assert reservation == Promised("rsv_1")
         (asked,) = neighbour.asked
         assert (asked[1].request_id, asked[1].owner) == ("key", "order/ord_1")
         assert asked[1].time_to_live.seconds == 1800
@@ -210,6 +221,21 @@ class TestStock:
             ("KETTLE", "LYON", 2),
             ("LAMP", "PARIS", 1),
         ]
+
+    async def test_what_of_a_promise_has_still_to_come_is_told(self) -> None:
+        late = stock_pb2.ReservationLine(
+            sku="KETTLE",
+            location="LYON",
+            quantity=2,
+            backordered_quantity=1,
+            expected_time=timestamp(LATER),
+        )
+        there = stock_pb2.ReservationLine(sku="LAMP", location="PARIS", quantity=1)
+        answer = stock_pb2.Reservation(id="rsv_1", lines=[late, there])
+
+        held = await GrpcStock(Neighbour(Reserve=answer)).reserve("key", "order/1", PLAN, HOLD)
+
+        assert held == Promised("rsv_1", (Late("KETTLE", "LYON", 1, LATER),))
 
     async def test_places_are_read_page_by_page_and_kept(self) -> None:
         known = stock_pb2.Location(

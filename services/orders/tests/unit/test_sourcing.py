@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import combinations
 
 import pytest
@@ -9,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comptoir_orders.domain.orders import Address, Point
-from comptoir_orders.domain.sourcing import Demand, Plan, Shortage, Site, parcels_of, units_by_sku
+from comptoir_orders.domain.sourcing import (
+    Allocation,
+    Beyond,
+    Demand,
+    Late,
+    Parcel,
+    Plan,
+    Shortage,
+    Site,
+    parcels_of,
+    units_by_sku,
+)
 from comptoir_orders.policies.sourcing import SourcingPolicy
 from comptoir_orders.policies.sourcing.departments import CENTRES
 from comptoir_orders.policies.sourcing.distance import kilometres, point_of
@@ -51,6 +63,10 @@ def planned(policy: SourcingPolicy, demand: Sequence[Demand], sites: Sequence[Si
     plan = policy.plan(demand, sites, LYON)
     assert isinstance(plan, tuple)
     return plan
+
+
+def places_of(plan: Plan) -> set[str]:
+    return {parcel.location for parcel in parcels_of(plan)}
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=["exact", "greedy"])
@@ -102,8 +118,99 @@ class TestEveryPolicy:
     ) -> None:
         plan = policy.plan(*problem, LYON)
         if not isinstance(plan, Shortage):
-            in_order = [part for parts in parcels_of(plan).values() for part in parts]
+            in_order = [part for parcel in parcels_of(plan) for part in parcel.allocations]
             assert in_order == list(plan)
+
+
+SOON, LATER = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=["exact", "greedy"])
+class TestSellingAhead:
+    """What no site has is promised before it has come, where that is offered."""
+
+    def test_what_is_there_goes_first(self, policy: SourcingPolicy) -> None:
+        sites = [
+            Site("lyon", LYON, {"A": 1}, {"A": Beyond(9, SOON)}),
+            Site("paris", PARIS, {"A": 2}),
+        ]
+
+        plan = planned(policy, [Demand("lin_1", "A", 4)], sites)
+
+        units = {part.location: part.quantity for part in plan}
+        assert units == {"lyon": 2, "paris": 2}
+
+    def test_what_is_there_is_never_sold_ahead(self, policy: SourcingPolicy) -> None:
+        sites = [Site("lyon", LYON, {}, {"A": Beyond(9, SOON)}), Site("lille", LILLE, {"A": 3})]
+
+        assert places_of(planned(policy, [Demand("lin_1", "A", 3)], sites)) == {"lille"}
+
+    def test_whoever_expects_all_of_it_first(self, policy: SourcingPolicy) -> None:
+        sites = [
+            Site("little", LYON, {}, {"A": Beyond(1, SOON)}),
+            Site("near", LYON, {}, {"A": Beyond(9, LATER)}),
+            Site("unknown", LYON, {}, {"A": Beyond(9)}),
+            Site("soon", LILLE, {}, {"A": Beyond(9, SOON)}),
+        ]
+
+        assert places_of(planned(policy, [Demand("lin_1", "A", 3)], sites)) == {"soon"}
+
+    def test_several_promise_together_what_none_can_alone(self, policy: SourcingPolicy) -> None:
+        sites = [
+            Site("lyon", LYON, {}, {"A": Beyond(2, SOON)}),
+            Site("paris", PARIS, {}, {"A": Beyond(2, SOON)}),
+        ]
+
+        plan = planned(policy, [Demand("lin_1", "A", 3)], sites)
+
+        assert {part.location: part.quantity for part in plan} == {"lyon": 2, "paris": 1}
+
+    def test_too_little_ahead_is_a_shortage_that_counts_it(self, policy: SourcingPolicy) -> None:
+        sites = [Site("lyon", LYON, {"A": 1}, {"A": Beyond(2, SOON)})]
+
+        plan = policy.plan([Demand("lin_1", "A", 4)], sites, LYON)
+
+        assert plan == Shortage({"A": 4}, {"A": 3})
+
+
+class TestParcels:
+    def test_what_is_there_does_not_wait_for_what_is_late(self) -> None:
+        plan = (
+            Allocation("lin_1", "A", "lyon", 3),
+            Allocation("lin_2", "B", "lyon", 1),
+            Allocation("lin_3", "A", "paris", 1),
+        )
+        late = (Late("A", "lyon", 2, SOON), Late("B", "lyon", 1, LATER))
+
+        assert parcels_of(plan, late) == [
+            Parcel("lyon", (Allocation("lin_1", "A", "lyon", 1),)),
+            Parcel("paris", (Allocation("lin_3", "A", "paris", 1),)),
+            Parcel(
+                "lyon",
+                (Allocation("lin_1", "A", "lyon", 2), Allocation("lin_2", "B", "lyon", 1)),
+                late=True,
+                expected_at=LATER,
+            ),
+        ]
+
+    def test_nobody_knows_when_all_is_there_if_one_date_is_missing(self) -> None:
+        plan = (Allocation("lin_1", "A", "lyon", 1), Allocation("lin_2", "B", "lyon", 1))
+        late = (Late("A", "lyon", 1, SOON), Late("B", "lyon", 1))
+
+        (parcel,) = parcels_of(plan, late)
+
+        assert (parcel.late, parcel.expected_at) == (True, None)
+
+    def test_of_two_lines_of_one_sku_the_last_waits(self) -> None:
+        plan = (Allocation("lin_1", "A", "lyon", 2), Allocation("lin_2", "A", "lyon", 2))
+
+        there, waiting = parcels_of(plan, (Late("A", "lyon", 3, SOON),))
+
+        assert there.allocations == (Allocation("lin_1", "A", "lyon", 1),)
+        assert waiting.allocations == (
+            Allocation("lin_1", "A", "lyon", 1),
+            Allocation("lin_2", "A", "lyon", 2),
+        )
 
 
 class TestFewestParcels:
@@ -127,13 +234,13 @@ class TestFewestParcels:
             Site("lille", LILLE, {"A": 1, "B": 1}),
         ]
 
-        assert set(parcels_of(planned(FewestParcels(), demand, sites))) == {"lille"}
+        assert places_of(planned(FewestParcels(), demand, sites)) == {"lille"}
 
     def test_of_two_that_have_all_the_nearer_one_sends_it(self) -> None:
         demand = [Demand("1", "A", 1)]
         sites = [Site("a_far", LILLE, {"A": 9}), Site("z_near", PARIS, {"A": 9})]
 
-        assert set(parcels_of(planned(FewestParcels(), demand, sites))) == {"z_near"}
+        assert places_of(planned(FewestParcels(), demand, sites)) == {"z_near"}
 
     def test_without_a_destination_the_code_decides(self) -> None:
         demand = [Demand("1", "A", 1)]
@@ -142,13 +249,13 @@ class TestFewestParcels:
         plan = FewestParcels().plan(demand, sites, None)
 
         assert isinstance(plan, tuple)
-        assert set(parcels_of(plan)) == {"a"}
+        assert places_of(plan) == {"a"}
 
     def test_a_location_whose_place_is_not_known_is_the_last_choice(self) -> None:
         demand = [Demand("1", "A", 1)]
         sites = [Site("a_nowhere", None, {"A": 9}), Site("lille", LILLE, {"A": 9})]
 
-        assert set(parcels_of(planned(FewestParcels(), demand, sites))) == {"lille"}
+        assert places_of(planned(FewestParcels(), demand, sites)) == {"lille"}
 
     def test_a_line_is_split_when_it_must_be_nearest_first(self) -> None:
         demand = [Demand("1", "A", 5)]

@@ -13,6 +13,7 @@ SUBSCRIPTIONS: Mapping[tuple[str, str], frozenset[str]] = {
     ("customers", "orders"): frozenset({"SigningKeyState"}),
     ("customers", "payments"): frozenset({"SigningKeyState"}),
     ("customers", "pim"): frozenset({"SigningKeyState"}),
+    ("inventory", "orders"): frozenset({"ReservationCovered"}),
     ("orders", "cart"): frozenset({"OrderPlaced"}),
     ("orders", "customers"): frozenset(
         {"OrderPlaced", "OrderCancelled", "FulfilmentShipped", "FulfilmentHandedOver"}

@@ -86,6 +86,18 @@ class Reservation:
         """The same promise, held at least until then."""
         return replace(self, expires_at=max(self.expires_at, until))
 
+    def promised_again(self, lines: Iterable[Line]) -> Reservation:
+        """The same promise with what of it is beyond stock now, by place."""
+        beyond = {line.place: (line.backordered, line.expected_at) for line in lines}
+        return replace(
+            self,
+            lines=tuple(
+                replace(line, backordered=late, expected_at=at)
+                for line in self.lines
+                for late, at in [beyond.get(line.place, (0, None))]
+            ),
+        )
+
     def everything_left(self) -> list[Quantity]:
         """All units that are still promised, by place."""
         return [Quantity(line.sku, line.location, line.left) for line in self.lines if line.left]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
@@ -118,6 +118,8 @@ class Availability:
     backorder_available: int = 0
     expected_at: datetime | None = None
     policy: Policy | None = None
+    beyond: Mapping[str, tuple[int, datetime | None]] = field(default_factory=dict)
+    """By location: units that can be promised beyond stock, and when the next is expected."""
 
 
 def summed(lines: Iterable[Quantity]) -> list[Quantity]:
@@ -216,17 +218,20 @@ def entry_of(
     known = list(known)
     offered = [level for level in known if level.location in rank]
     offered.sort(key=lambda level: rank[level.location])
-    beyond = (
-        [] if terms is None else [terms.at(level.location, level.backordered) for level in offered]
-    )
-    dates = [at for each in beyond if (at := each.next_at(as_of)) is not None]
+    beyond = {}
+    if terms is not None:
+        for level in offered:
+            there = terms.at(level.location, level.backordered)
+            beyond[level.location] = (there.units(as_of), there.next_at(as_of))
+    dates = [at for _, at in beyond.values() if at is not None]
     return Availability(
         sku=sku,
         available=sum(level.available for level in offered),
         levels=tuple(offered),
         revision=sum(level.version for level in known),
         as_of=as_of,
-        backorder_available=min(MOST_UNITS, sum(each.units(as_of) for each in beyond)),
+        backorder_available=min(MOST_UNITS, sum(units for units, _ in beyond.values())),
         expected_at=min(dates, default=None),
         policy=None if terms is None else terms.policy,
+        beyond=beyond,
     )

@@ -45,6 +45,11 @@ def reservation_moved(reservation: Reservation) -> Message:
     )
 
 
+def reservation_covered(reservation: str, owner: str, location: str) -> Message:
+    """What was back-ordered of a promise at a location has come."""
+    return events_pb2.ReservationCovered(reservation_id=reservation, owner=owner, location=location)
+
+
 def stock_turned(turn: Turn, level: Level) -> Message:
     """The last unit is gone, the first one is back, or few are left."""
     return _TURNS[turn](sku=level.sku, location=level.location, available=level.available)

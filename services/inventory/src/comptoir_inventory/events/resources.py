@@ -16,6 +16,7 @@ from comptoir_inventory.domain.transfers import Transfer
 from comptoir_runtime import etag
 
 NO_ADDRESS = Address()
+NOTHING_BEYOND = (0, None)
 
 
 def availability_to(entry: Availability, *, by_location: bool = True) -> stock_pb2.Availability:
@@ -24,16 +25,7 @@ def availability_to(entry: Availability, *, by_location: bool = True) -> stock_p
         sku=entry.sku,
         available=entry.available,
         levels=[
-            stock_pb2.StockLevel(
-                location=level.location,
-                on_hand=level.on_hand,
-                reserved=level.reserved,
-                safety_stock=level.safety_stock,
-                available=level.available,
-                backordered=level.backordered,
-                version=level.version,
-                low_stock=level.low_stock,
-            )
+            _level_to(level, *entry.beyond.get(level.location, NOTHING_BEYOND))
             for level in (entry.levels if by_location else ())
         ],
         revision=entry.revision,
@@ -41,6 +33,21 @@ def availability_to(entry: Availability, *, by_location: bool = True) -> stock_p
         backorder_available=entry.backorder_available,
         expected_time=_maybe(entry.expected_at),
         policy=None if entry.policy is None else policy_to(entry.policy),
+    )
+
+
+def _level_to(level: Level, beyond: int, expected_at: datetime | None) -> stock_pb2.StockLevel:
+    return stock_pb2.StockLevel(
+        location=level.location,
+        on_hand=level.on_hand,
+        reserved=level.reserved,
+        safety_stock=level.safety_stock,
+        available=level.available,
+        backordered=level.backordered,
+        version=level.version,
+        low_stock=level.low_stock,
+        backorder_available=beyond,
+        expected_time=_maybe(expected_at),
     )
 
 

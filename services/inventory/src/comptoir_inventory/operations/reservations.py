@@ -27,6 +27,7 @@ from comptoir_inventory.domain.stock import (
 )
 from comptoir_inventory.operations.board import Board
 from comptoir_inventory.operations.stock import move
+from comptoir_inventory.store import backorders
 from comptoir_inventory.store import offers as offer_store
 from comptoir_inventory.store import reservations as store
 from comptoir_inventory.store import stock as stock_store
@@ -79,6 +80,7 @@ async def reserve(
         if len(changed) != len(changes):
             raise WrongPlan(f"{len(changes)} places were to change, {len(changed)} did")
         board.changed(session, changed)
+        await backorders.note(session, [(promise.id, promise.lines) for promise, _ in made])
         for promise, _ in made:
             session.emit(events.reservation_moved(promise))
     return outcomes
@@ -126,7 +128,7 @@ async def confirm_reservation(session: Session, board: Board, reservation_id: st
     if reservation.state is State.RELEASED:
         raise errors.ReservationEnded(reservation.id, reservation.state.name)
     if reservation.state is State.EXPIRED:
-        await _take_again(session, board, reservation)
+        reservation = await _take_again(session, board, reservation)
     confirmed = reservation.moved(State.CONFIRMED)
     await _save(session, reservation, confirmed)
     return confirmed
@@ -173,6 +175,7 @@ async def release_reservation(
     board.changed(session, changed)
     released = reservation.release(units)
     await _save(session, reservation, released)
+    await backorders.trim(session, released)
     return released
 
 
@@ -199,6 +202,7 @@ async def consume_reservation(
     board.changed(session, changed)
     consumed = reservation.consume(units)
     await _save(session, reservation, consumed)
+    await backorders.trim(session, consumed)
     await move(session, _taken_off(units), Reason.SALE, reference or reservation.owner, actor)
     return consumed
 
@@ -219,6 +223,7 @@ async def sweep(session: Session, board: Board) -> int:
     units = summed(each for held in expired for each in held.everything_left())
     board.changed(session, await stock_store.change(session, [given_back(each) for each in units]))
     await store.save_state(session, [held.id for held in expired], State.EXPIRED)
+    await backorders.forget(session, expired)
     for held in expired:
         session.emit(events.reservation_moved(held.moved(State.EXPIRED)))
     return len(expired)
@@ -245,7 +250,8 @@ async def _save(session: Session, before: Reservation, after: Reservation) -> No
         session.emit(events.reservation_moved(after))
 
 
-async def _take_again(session: Session, board: Board, reservation: Reservation) -> None:
+async def _take_again(session: Session, board: Board, reservation: Reservation) -> Reservation:
+    """Promises the units once more; now others of them may be beyond stock."""
     now = session.clock.now()
     wanted = summed(reservation.everything_left())
     offers = await offer_store.lock(session, _least([wanted]), now, waits=True)
@@ -253,6 +259,8 @@ async def _take_again(session: Session, board: Board, reservation: Reservation) 
     if not decisions[0].lines:
         raise errors.ReservationExpired(reservation.id)
     board.changed(session, await stock_store.change(session, changes_of(decisions)))
+    await backorders.note(session, [(reservation.id, decisions[0].lines)])
+    return reservation.promised_again(decisions[0].lines)
 
 
 async def _decide_to_sell(

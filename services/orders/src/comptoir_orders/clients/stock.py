@@ -3,8 +3,8 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeAlias
 
 from google.protobuf import duration_pb2
 
@@ -12,7 +12,7 @@ from comptoir.inventory.v1 import inventory_service_pb2 as inventory_pb2
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_orders.clients.calls import Caller, ask
 from comptoir_orders.domain.orders import Point
-from comptoir_orders.domain.sourcing import Plan
+from comptoir_orders.domain.sourcing import Beyond, Late, Offer, Plan, Promised
 from comptoir_orders.errors import OutcomeUnknown
 
 _SECONDS = 2.0
@@ -23,6 +23,9 @@ _PLACES_KEPT_SECONDS = 60.0
 # asked for. So most orders need one question less.
 _UNITS_KEPT_SECONDS = 1.0
 _UNITS_KEPT = 10_000
+
+# Of one sku, by location: units that are there, and what can be promised beyond them.
+_Levels: TypeAlias = dict[str, tuple[int, Beyond | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class Stock(Protocol):
 
     async def available(
         self, skus: Sequence[str], *, store: str = "", fresh: bool = True
-    ) -> Mapping[str, dict[str, int]]:
-        """Units by sku by location: of all that ship, or of one store where goods are collected.
+    ) -> Mapping[str, Offer]:
+        """By location, of all that ship, or of one store where goods are collected.
 
         Without `fresh` the figures may be a second old.
         """
@@ -47,8 +50,8 @@ class Stock(Protocol):
     async def places(self) -> Mapping[str, Place]:
         """All locations by code; the last known ones when there is no answer."""
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> str:
-        """Promises all of the plan or nothing; answers the id of the reservation.
+    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
+        """Promises all of the plan or nothing; tells what of it has still to come.
 
         The same owner and key give the same reservation. Refusal: OUT_OF_STOCK.
         """
@@ -67,21 +70,24 @@ class GrpcStock:
         self._caller = caller
         self._places: dict[str, Place] = {}
         self._places_until = 0.0
-        self._units: dict[tuple[str, str], tuple[float, dict[str, int]]] = {}
+        self._units: dict[tuple[str, str], tuple[float, _Levels]] = {}
 
     async def available(
         self, skus: Sequence[str], *, store: str = "", fresh: bool = True
-    ) -> Mapping[str, dict[str, int]]:
+    ) -> Mapping[str, Offer]:
         by_sku = None if fresh else self._remembered(skus, store)
         if by_sku is None:
             by_sku = await self._asked(skus, store)
-        units: dict[str, dict[str, int]] = {}
+        offers: dict[str, Offer] = {}
         for sku, levels in by_sku.items():
-            for location, available in levels.items():
-                units.setdefault(location, {})[sku] = available
-        return units
+            for location, (available, beyond) in levels.items():
+                offer = offers.setdefault(location, Offer())
+                offer.available[sku] = available
+                if beyond is not None:
+                    offer.beyond[sku] = beyond
+        return offers
 
-    def _remembered(self, skus: Sequence[str], store: str) -> dict[str, dict[str, int]] | None:
+    def _remembered(self, skus: Sequence[str], store: str) -> dict[str, _Levels] | None:
         now, found = time.monotonic(), {}
         for sku in skus:
             until, levels = self._units.get((store, sku), (0.0, {}))
@@ -90,7 +96,7 @@ class GrpcStock:
             found[sku] = levels
         return found
 
-    async def _asked(self, skus: Sequence[str], store: str) -> dict[str, dict[str, int]]:
+    async def _asked(self, skus: Sequence[str], store: str) -> dict[str, _Levels]:
         request = inventory_pb2.GetAvailabilityRequest(
             skus=skus,
             locations=[store] if store else [],
@@ -100,7 +106,7 @@ class GrpcStock:
         )
         answer = await ask(self._caller, "GetAvailability", request, _SECONDS)
         found = {
-            each.sku: {level.location: level.available for level in each.levels}
+            each.sku: {level.location: (level.available, _beyond(level)) for level in each.levels}
             for each in answer.availability
         }
         until = time.monotonic() + _UNITS_KEPT_SECONDS
@@ -119,15 +125,19 @@ class GrpcStock:
             self._places_until = time.monotonic() + _PLACES_KEPT_SECONDS
         return self._places
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> str:
+    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
         lifetime = duration_pb2.Duration()
         lifetime.FromTimedelta(time_to_live)
         request = inventory_pb2.ReserveRequest(
             request_id=key, owner=owner, lines=_lines(plan), time_to_live=lifetime
         )
         answer = await ask(self._caller, "Reserve", request, _SECONDS)
-        reservation: str = answer.id
-        return reservation
+        late = tuple(
+            Late(line.sku, line.location, line.backordered_quantity, _expected(line))
+            for line in answer.lines
+            if line.backordered_quantity
+        )
+        return Promised(answer.id, late)
 
     async def release(self, key: str, reservation: str) -> None:
         request = inventory_pb2.ReleaseReservationRequest(request_id=key, reservation=reservation)
@@ -155,6 +165,15 @@ class GrpcStock:
             token = answer.next_page_token
             if not token:
                 return
+
+
+def _beyond(level: stock_pb2.StockLevel) -> Beyond | None:
+    units = level.backorder_available
+    return Beyond(units, _expected(level)) if units else None
+
+
+def _expected(said: stock_pb2.StockLevel | stock_pb2.ReservationLine) -> datetime | None:
+    return said.expected_time.ToDatetime(tzinfo=UTC) if said.HasField("expected_time") else None
 
 
 def _lines(plan: Plan) -> list[stock_pb2.ReservationLine]:

@@ -12,41 +12,48 @@ from comptoir_orders.domain.fulfilments import (
     goods_by_parcel,
 )
 from comptoir_orders.domain.orders import DeliveryMode, Order, OrderContent, OrderState, Quote
-from comptoir_orders.domain.sourcing import Plan, parcels_of
+from comptoir_orders.domain.sourcing import Parcel
 from comptoir_orders.domain.tenders import TenderShare
 
 
 def fulfilments(
-    order: str, quote: Quote, plan: Plan, fulfilment_ids: Sequence[str], now: datetime
+    order: str,
+    quote: Quote,
+    parcels: Sequence[Parcel],
+    fulfilment_ids: Sequence[str],
+    now: datetime,
 ) -> tuple[Fulfilment, ...]:
-    """One fulfilment per location of the plan; their amounts sum to the quote's total.
+    """One fulfilment per parcel; their amounts sum to the quote's total.
 
     Goods taken along at a counter have left already.
     """
-    parcels = parcels_of(plan)
     shares = [
-        Share(parcel, allocation.line, allocation.quantity)
-        for parcel, allocations in enumerate(parcels.values())
-        for allocation in allocations
+        Share(number, allocation.line, allocation.quantity)
+        for number, parcel in enumerate(parcels)
+        for allocation in parcel.allocations
     ]
     goods = goods_by_parcel({line.id: line.total for line in quote.lines}, shares, len(parcels))
     taken_along = quote.delivery.mode is DeliveryMode.COUNTER
+    at_once = FulfilmentState.HANDED_OVER if taken_along else FulfilmentState.PROPOSED
     return tuple(
         Fulfilment(
             id=fulfilment_ids[index],
             order=order,
             position=index,
-            location=location,
-            state=FulfilmentState.HANDED_OVER if taken_along else FulfilmentState.PROPOSED,
+            location=parcel.location,
+            state=FulfilmentState.AWAITING_STOCK if parcel.late else at_once,
             mode=FulfilmentMode(quote.delivery.mode),
-            lines=tuple(FulfilmentLine(each.line, each.sku, each.quantity) for each in allocations),
+            lines=tuple(
+                FulfilmentLine(each.line, each.sku, each.quantity) for each in parcel.allocations
+            ),
             goods=goods[index],
             # With the first parcel planned, until another one leaves before it.
             shipping=quote.totals.shipping if index == 0 else 0,
             currency=quote.currency,
             fulfilled_at=now if taken_along else None,
+            expected_at=parcel.expected_at,
         )
-        for index, (location, allocations) in enumerate(parcels.items())
+        for index, parcel in enumerate(parcels)
     )
 
 

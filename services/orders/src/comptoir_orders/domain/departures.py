@@ -57,6 +57,17 @@ def call_off(order: Order, reason: str, now: datetime) -> Order:
     )
 
 
+def arrive(order: Order, location: str, now: datetime) -> Order:
+    """The order after all that it waited for at a location has come."""
+    parcels = tuple(
+        replace(each, state=FulfilmentState.PROPOSED)
+        if each.location == location and each.state is FulfilmentState.AWAITING_STOCK
+        else each
+        for each in order.fulfilments
+    )
+    return replace(order, fulfilments=parcels, updated_at=now)
+
+
 def changed(before: Sequence[Fulfilment], after: Sequence[Fulfilment]) -> list[Fulfilment]:
     """The fulfilments of `after` that are not as they were."""
     return [new for old, new in zip(before, after, strict=True) if old != new]

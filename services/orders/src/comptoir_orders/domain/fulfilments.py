@@ -9,6 +9,7 @@ from comptoir_runtime import money
 
 
 class FulfilmentState(StrEnum):
+    AWAITING_STOCK = "AWAITING_STOCK"
     PROPOSED = "PROPOSED"
     SHIPPED = "SHIPPED"
     READY_FOR_PICKUP = "READY_FOR_PICKUP"
@@ -26,6 +27,9 @@ class FulfilmentMode(StrEnum):
 # never shipped.
 FULFILMENT_MOVES: dict[FulfilmentMode, dict[FulfilmentState, frozenset[FulfilmentState]]] = {
     FulfilmentMode.SHIP: {
+        FulfilmentState.AWAITING_STOCK: frozenset(
+            {FulfilmentState.PROPOSED, FulfilmentState.CANCELLED}
+        ),
         FulfilmentState.PROPOSED: frozenset(
             {FulfilmentState.SHIPPED, FulfilmentState.HANDED_OVER, FulfilmentState.CANCELLED}
         ),
@@ -35,6 +39,9 @@ FULFILMENT_MOVES: dict[FulfilmentMode, dict[FulfilmentState, frozenset[Fulfilmen
         FulfilmentState.CANCELLED: frozenset(),
     },
     FulfilmentMode.PICK_UP: {
+        FulfilmentState.AWAITING_STOCK: frozenset(
+            {FulfilmentState.PROPOSED, FulfilmentState.CANCELLED}
+        ),
         FulfilmentState.PROPOSED: frozenset(
             {
                 FulfilmentState.READY_FOR_PICKUP,
@@ -86,6 +93,8 @@ class Fulfilment:
     carrier: str = ""
     tracking_number: str = ""
     fulfilled_at: datetime | None = None
+    expected_at: datetime | None = None
+    """When goods that had still to come were expected, as promised with the order."""
 
     @property
     def amount(self) -> int:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from comptoir_orders.domain.orders import Quote
-from comptoir_orders.domain.sourcing import Plan
+from comptoir_orders.domain.sourcing import Late, Plan
 from comptoir_orders.domain.tenders import Tender, TenderChoice
 from comptoir_orders.errors import Refusal
 
@@ -71,6 +71,8 @@ class PlacementData:
     hold_until: datetime | None = None
     """Until when the stock is surely ours."""
     reservation: str = ""
+    late: tuple[Late, ...] = ()
+    """What of the reservation has still to come."""
     tenders: tuple[Tender, ...] = ()
     """In the order in which they are asked for; known with the total."""
     action_url: str = ""
@@ -108,6 +110,7 @@ class PlacementData:
             tenders=tuple(replace(tender, token="") for tender in self.tenders),
             quote=None if self.abandoned is None else self.quote,
             plan=(),
+            late=(),
             action_url="",
         )
 

@@ -202,18 +202,23 @@ class Placing:
     async def _sites(self, quote: Quote, *, fresh: bool) -> list[Site]:
         store = quote.delivery.location if quote.delivery.mode is DeliveryMode.PICK_UP else ""
         skus = list(dict.fromkeys(line.sku for line in quote.lines))
-        units = await self._stock.available(skus, store=store, fresh=fresh)
+        offers = await self._stock.available(skus, store=store, fresh=fresh)
         places = {} if store else await self._stock.places()
         return [
-            Site(code, places[code].point if code in places else None, available)
-            for code, available in units.items()
+            Site(
+                code,
+                places[code].point if code in places else None,
+                offer.available,
+                offer.beyond,
+            )
+            for code, offer in offers.items()
         ]
 
     async def _hold_stock(self, run: Run) -> Outcome:
         if self._clock.now() >= run.saved.deadline:
             return run.refuse(Outcome.LATE, errors.interrupted())
         try:
-            reservation = await patiently(
+            held = await patiently(
                 lambda: self._stock.reserve(
                     run.reserve_key, run.stock_owner, run.data.plan, schedule.HOLD
                 )
@@ -226,7 +231,7 @@ class Placing:
                 run.note(plan_number=run.data.plan_number + 1)
                 return Outcome.SHORT
             return run.refuse(Outcome.REFUSED, failure)
-        run.note(reservation=reservation)
+        run.note(reservation=held.id, late=held.late)
         return Outcome.DONE
 
     async def _place(self, run: Run) -> Outcome:
@@ -324,15 +329,15 @@ def _give_up_at(run: Run, now: datetime) -> datetime:
 def _order_of(run: Run, now: datetime) -> Order:
     saved, data = run.saved, run.data
     assert saved.serial is not None, "drawn when the sources were written"
-    count = len(parcels_of(data.plan))
-    parcels = assembly.fulfilments(
-        saved.order, run.quote, data.plan, [ids.new_id("ful") for _ in range(count)], now
+    parcels = parcels_of(data.plan, data.late)
+    fulfilments = assembly.fulfilments(
+        saved.order, run.quote, parcels, [ids.new_id("ful") for _ in parcels], now
     )
     return assembly.order(
         order_id=saved.order,
         number=order_number(now.year, saved.serial),
         quote=run.quote,
-        parcels=parcels,
+        parcels=fulfilments,
         payments=tuple(tender.payment for tender in data.tenders),
         tenders=tuple(TenderShare(tender.payment, tender.amount) for tender in data.tenders),
         reservation=data.reservation,

@@ -9,7 +9,7 @@ from comptoir_orders.domain import assembly, schedule
 from comptoir_orders.domain.numbers import order_number
 from comptoir_orders.domain.orders import Delivery, DeliveryMode, Order, Quote
 from comptoir_orders.domain.processes import Kind, SaleData, Step, TenderTaken, TillSale
-from comptoir_orders.domain.sourcing import Allocation
+from comptoir_orders.domain.sourcing import Allocation, parcels_of
 from comptoir_orders.operations.collecting import done, postponed
 from comptoir_orders.operations.driving import Runner
 from comptoir_orders.operations.placing import begin_or_find
@@ -130,7 +130,9 @@ class Selling:
         data: SaleData = process.document
         now = self._transactions.clock.now()
         assert process.serial is not None, "drawn when the sale was written down"
-        parcels = assembly.fulfilments(process.order, data.quote, plan, [ids.new_id("ful")], now)
+        parcels = assembly.fulfilments(
+            process.order, data.quote, parcels_of(plan), [ids.new_id("ful")], now
+        )
         order = assembly.order(
             order_id=process.order,
             number=order_number(now.year, process.serial),

@@ -49,13 +49,14 @@ class Undo:
         if not run.data.plan:
             return ""
         try:
-            return await self._stock.reserve(
+            held = await self._stock.reserve(
                 run.reserve_key, run.stock_owner, run.data.plan, schedule.HOLD
             )
         except Failure as failure:
             if failure.reason == errors.OutOfStock.reason:
                 return ""
             raise
+        return held.id
 
     async def unlock(self, run: Run) -> Outcome:
         """The cart: the buyer can change it again."""

@@ -15,7 +15,7 @@ from comptoir_orders.store.documents import read
 from comptoir_runtime.database import Row, Session
 
 _COLUMNS = """id, order_id, position, location, state, mode, lines, goods, shipping, currency,
-  version, carrier, tracking_number, fulfilled_at, created_at"""
+  version, carrier, tracking_number, fulfilled_at, created_at, expected_at"""
 
 _OF_ORDER = f"SELECT {_COLUMNS} FROM fulfilment WHERE order_id = $1 ORDER BY position"
 _OF_ORDERS = f"""
@@ -125,4 +125,5 @@ def _fulfilment(row: Row) -> Fulfilment:
         carrier=row["carrier"],
         tracking_number=row["tracking_number"],
         fulfilled_at=row["fulfilled_at"],
+        expected_at=row["expected_at"],
     )

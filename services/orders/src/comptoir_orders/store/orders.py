@@ -30,12 +30,13 @@ placed AS (
   SELECT $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM ended
   RETURNING id)
 INSERT INTO fulfilment (id, order_id, position, location, state, mode, lines, goods, shipping,
-  currency, version, carrier, tracking_number, fulfilled_at, created_at)
+  currency, version, carrier, tracking_number, fulfilled_at, created_at, expected_at)
 SELECT f.id, placed.id, f.position, f.location, f.state, f.mode, f.lines, f.goods, f.shipping,
-  $11, 1, '', '', f.fulfilled_at, $16
+  $11, 1, '', '', f.fulfilled_at, $16, f.expected_at
 FROM placed, unnest($19::text[], $20::integer[], $21::text[], $22::text[], $23::text[],
-  $24::jsonb[], $25::bigint[], $26::bigint[], $27::timestamptz[])
-  AS f (id, position, location, state, mode, lines, goods, shipping, fulfilled_at)"""
+  $24::jsonb[], $25::bigint[], $26::bigint[], $27::timestamptz[], $28::timestamptz[])
+  AS f (id, position, location, state, mode, lines, goods, shipping, fulfilled_at,
+    expected_at)"""
 
 _BY_ID = f"SELECT {_COLUMNS} FROM orders WHERE id = $1"
 _BY_NUMBER = f"SELECT {_COLUMNS} FROM orders WHERE number = $1"
@@ -100,6 +101,7 @@ async def place(session: Session, before: Process, after: Process, order: Order)
             [each.goods for each in parcels],
             [each.shipping for each in parcels],
             [each.fulfilled_at for each in parcels],
+            [each.expected_at for each in parcels],
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "uq_orders_cart":

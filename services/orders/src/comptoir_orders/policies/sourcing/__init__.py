@@ -15,7 +15,8 @@ class SourcingPolicy(Protocol):
     ) -> Plan | Shortage:
         """Covers every unit of the demand with what the sites have, or says what is short.
 
-        Never takes more from a site than it has. Sites come in no particular order; those
-        without a point are farther than all others. The allocations of the first parcel come
+        Never takes more from a site than it has. Units that no site has are taken beyond stock
+        where that is offered, and only those. Sites come in no particular order; those without a
+        point are farther than all others. The allocations of the first parcel come
         first. Demand is not empty and its quantities are above zero.
         """

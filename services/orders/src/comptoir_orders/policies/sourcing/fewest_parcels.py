@@ -12,6 +12,7 @@ from comptoir_orders.domain.sourcing import (
     Site,
     units_by_sku,
 )
+from comptoir_orders.policies.sourcing.backorders import with_backorders
 from comptoir_orders.policies.sourcing.distance import kilometres
 
 # Looking at more combinations than this would take longer than a customer waits; what remains
@@ -33,6 +34,7 @@ class FewestParcels:
         self, demand: Sequence[Demand], sites: Sequence[Site], destination: Point | None
     ) -> Plan | Shortage:
         asked = units_by_sku(tuple(demand))
+        sites = with_backorders(asked, sites, destination)
         ranked = sorted(
             (site for site in sites if any(site.available.get(sku, 0) > 0 for sku in asked)),
             key=lambda site: (kilometres(destination, site.point), site.code),
