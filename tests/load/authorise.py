@@ -41,7 +41,7 @@ async def measure(world: World, seconds: float = SECONDS) -> list[Figure]:
     metadata = (("authorization", identity.authorization()),)
     requests = _requests()
     body = next(requests)
-    async with _echo(world.database_urls["payments"]) as address:
+    async with _echo(world.owner_urls["payments"]) as address:
         before = await _rate(address, echo.PATH, (), lambda: body, seconds / 2)
         await _rate(
             world.addresses["payments"], _PROCEDURE, metadata, requests.__next__, _WARM_UP_SECONDS

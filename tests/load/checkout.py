@@ -17,9 +17,7 @@ _GOODS = 20
 
 async def measure(world: World, seconds: float = SECONDS) -> list[Figure]:
     """The reference first, on the same server; then the buyers, after a warm-up."""
-    reference = await pgbench(
-        world.database_urls["pim"], clients=CLIENTS, seconds=_REFERENCE_SECONDS
-    )
+    reference = await pgbench(world.owner_urls["pim"], clients=CLIENTS, seconds=_REFERENCE_SECONDS)
     skus = await plenty_of_goods(world, _GOODS)
     buyers = await asyncio.gather(*(Person.visitor(world) for _ in range(CLIENTS)))
     before = await units_left(world, skus)

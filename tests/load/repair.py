@@ -44,7 +44,7 @@ async def measure(folder: Path, seconds: float = SECONDS) -> list[Figure]:
         EmbeddedNats(folder / "nats", port=free_port()) as nats,
     ):
         url = postgres.ensure_database(SERVICE)
-        migrations.run(f"comptoir_{SERVICE}", url)
+        migrations.run(f"comptoir_{SERVICE}", postgres.server.owner_url(SERVICE))
         async with _opened(url, nats.url) as (database, bus):
             reference = await _plain_publishing(bus, _REFERENCE_SECONDS)
             relay = asyncio.create_task(Relay(database, bus, SERVICE).run())

@@ -31,7 +31,7 @@ async def flash(world: World, seconds: float = SECONDS) -> list[Figure]:
     The reference changes the same row as often as 64 clients of pgbench can.
     """
     reference = await pgbench(
-        world.database_urls["inventory"], clients=CALLERS, seconds=_REFERENCE_SECONDS, rows=1
+        world.owner_urls["inventory"], clients=CALLERS, seconds=_REFERENCE_SECONDS, rows=1
     )
     await _set_stock(world, ["bench-flash"], _PLENTY)
     granted, cpu = await _reserve(world, ["bench-flash"], seconds)
@@ -55,7 +55,7 @@ async def flash(world: World, seconds: float = SECONDS) -> list[Figure]:
 async def spread(world: World, seconds: float = SECONDS) -> list[Figure]:
     """Ten thousand skus in turn; the reference changes as many rows."""
     reference = await pgbench(
-        world.database_urls["inventory"], clients=CALLERS, seconds=_REFERENCE_SECONDS, rows=SKUS
+        world.owner_urls["inventory"], clients=CALLERS, seconds=_REFERENCE_SECONDS, rows=SKUS
     )
     skus = [f"bench-{number}" for number in range(SKUS)]
     await _set_stock(world, skus, _LINES)

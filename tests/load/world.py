@@ -39,7 +39,7 @@ class World:
     """Process id of the program that runs everything."""
     processes: Mapping[str, int]
     """Process ids of the services and of the provider."""
-    database_urls: Mapping[str, str]
+    owner_urls: Mapping[str, str]
     addresses: Mapping[str, str]
     """host:port of each process, by name."""
     ready_seconds: float
@@ -109,7 +109,7 @@ def _world(state: dict[str, Any], runner: int, seconds: float, data: Path) -> Wo
         ),
         runner=runner,
         processes=state["processes"],
-        database_urls=state["database_urls"],
+        owner_urls=state["owner_urls"],
         addresses=addresses,
         ready_seconds=seconds,
         data=data,

@@ -17,15 +17,16 @@ from infra.audit.tests.story import STORY
 @pytest.fixture(scope="session")
 def world(postgres_server: DatabaseServer, database_clones: Clones) -> World:
     """A healthy platform: the story told in every service's database, ready to be copied."""
-    urls = {name: postgres_server.ensure_database(name) for name in SERVICES}
+    for name in SERVICES:
+        postgres_server.ensure_database(name)
     # Each in a process of its own: two services are never imported into one.
     migrations = [
         subprocess.Popen(
             [sys.executable, "-m", f"comptoir_{name}", "migrate"],
-            env={**os.environ, "DATABASE_URL": url},
+            env={**os.environ, "MIGRATION_DATABASE_URL": postgres_server.owner_url(name)},
             stdout=subprocess.DEVNULL,
         )
-        for name, url in urls.items()
+        for name in SERVICES
     ]
     assert [each.wait() for each in migrations] == [0] * len(migrations)
     for name, statements in STORY.items():

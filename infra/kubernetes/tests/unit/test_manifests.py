@@ -9,6 +9,7 @@ from kubernetes_validate import utils as kubernetes
 from comptoir_local.stack import BACKENDS, SERVICES
 from comptoir_testing.environments import called_by, needed_by, settings_of
 from infra.kubernetes.tests.manifests import (
+    FOLDER,
     Manifest,
     Pod,
     allowed,
@@ -68,6 +69,36 @@ class TestManifests:
 
         assert told <= set(known)
         assert needed_by(service) - from_secret <= told
+
+    def test_only_migrations_are_told_how_to_change_tables(self, overlay: str) -> None:
+        for manifest in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job")):
+            owners = {
+                each["name"]
+                for each in container(manifest).get("env", ())
+                if each.get("valueFrom", {})
+                .get("secretKeyRef", {})
+                .get("name", "")
+                .endswith("-database-app")
+            }
+            expected = {"MIGRATION_DATABASE_URL"} if manifest["kind"] == "Job" else set()
+            assert owners == expected, name_of(manifest)
+
+    def test_every_database_is_made_with_the_privileges_that_were_tested(
+        self, overlay: str
+    ) -> None:
+        (roles,) = (
+            each["data"]["roles.sql"]
+            for each in manifests(overlay, "ConfigMap")
+            if name_of(each) == "database-roles"
+        )
+        assert roles == (FOLDER.parent / "postgres" / "roles.sql").read_text()
+        for cluster in manifests(overlay, "Cluster"):
+            made = cluster["spec"]["bootstrap"]["initdb"]
+            (reference,) = made["postInitApplicationSQLRefs"]["configMapRefs"]
+            assert reference == {"name": "database-roles", "key": "roles.sql"}, name_of(cluster)
+            # As the file wants it: who serves bears the name of the database.
+            (serving,) = [role["name"] for role in cluster["spec"]["managed"]["roles"]]
+            assert (made["database"], made["owner"] == serving) == (serving, False)
 
     def test_no_pod_may_do_more_than_it_must(self, overlay: str) -> None:
         for manifest in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job")):

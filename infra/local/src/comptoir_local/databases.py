@@ -1,11 +1,24 @@
-"""One database and one role per service on a PostgreSQL server, embedded or not."""
+"""One database and two roles per service on a PostgreSQL server, embedded or not."""
 
 import hashlib
 import hmac
 import urllib.parse
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+# What the roles may do is said once, for whatever makes databases.
+_PRIVILEGES = Path(__file__).resolve().parents[3] / "postgres" / "roles.sql"
+# Where PUBLIC may connect, nobody has said yet who else may.
+_LOOK = """
+SELECT pg_get_userbyid(datdba), has_database_privilege('public', datname, 'CONNECT')
+FROM pg_database WHERE datname = %s"""
+
+
+def owner_of(database: str) -> str:
+    """The role that owns the tables of a database; the one that serves bears its name."""
+    return f"{database}_owner"
 
 
 class DatabaseServer:
@@ -19,22 +32,36 @@ class DatabaseServer:
         self._secret = secret
 
     def ensure_database(self, name: str) -> str:
-        """Create database and role `name` unless they exist; returns the role's URL."""
+        """Create the database and its two roles unless they exist.
+
+        Returns the URL of the role that serves, `name`, which can read and write rows.
+        """
+        owner = owner_of(name)
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             self._ensure_role(connection, name)
-            found = connection.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [name]
-            ).fetchone()
+            self._ensure_role(connection, owner)
+            found = connection.execute(_LOOK, [name]).fetchone()
             if found is None:
-                identifier = sql.Identifier(name)
                 connection.execute(
-                    sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, identifier)
+                    sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                        sql.Identifier(name), sql.Identifier(owner)
+                    )
                 )
-                # A service must not reach its neighbours' data, not even by mistake.
-                connection.execute(
-                    sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(identifier)
-                )
+        if found != (owner, False):
+            self._share_out(name, found is not None and found[0] != owner)
         return self.url(name)
+
+    def owner_url(self, database: str, name: str | None = None) -> str:
+        """The URL of `database` for migrations (default: as the owner of the one of that name)."""
+        return self.url(database, owner_of(name or database))
+
+    def _share_out(self, name: str, is_old: bool) -> None:
+        admin = self._at(self.admin_url, name)
+        with psycopg.connect(admin, autocommit=True) as connection:
+            if is_old:  # made when the role that serves still owned its tables
+                role, owner = sql.Identifier(name), sql.Identifier(owner_of(name))
+                connection.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(role, owner))
+            connection.execute(_PRIVILEGES.read_bytes())
 
     def _ensure_role(self, connection: psycopg.Connection, name: str) -> None:
         role, password = sql.Identifier(name), sql.Literal(self._password(name))
@@ -53,17 +80,17 @@ class DatabaseServer:
     def url(self, database: str, role: str | None = None) -> str:
         """The connection URL of `database` as `role` (default: the role of the same name)."""
         role = role or database
-        parts = urllib.parse.urlsplit(self.admin_url)
-        place = parts.netloc.rpartition("@")[2]
         login = f"{urllib.parse.quote(role, safe='')}:{self._password(role)}"
+        return self._at(self.admin_url, database, login)
+
+    @staticmethod
+    def _at(url: str, database: str, login: str | None = None) -> str:
+        """The URL with another database, and another login if one is given."""
+        parts = urllib.parse.urlsplit(url)
+        before, _, place = parts.netloc.rpartition("@")
+        path = f"/{urllib.parse.quote(database, safe='')}"
         return urllib.parse.urlunsplit(
-            (
-                parts.scheme,
-                f"{login}@{place}",
-                f"/{urllib.parse.quote(database, safe='')}",
-                parts.query,
-                "",
-            )
+            (parts.scheme, f"{login or before}@{place}", path, parts.query, "")
         )
 
     def _password(self, role: str) -> str:

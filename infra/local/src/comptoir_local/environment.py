@@ -30,6 +30,9 @@ class Surroundings:
     addresses: dict[str, str]
     """host:port by name of the process."""
     database_urls: dict[str, str]
+    """As the roles that serve; what an auditor reads with, too."""
+    owner_urls: dict[str, str]
+    """As the owners of the tables."""
     nats_url: str
     keys: ServiceKeys
     journal: Path
@@ -60,6 +63,10 @@ class Surroundings:
             environment["BOOTSTRAP_STAFF_EMAIL"] = self.administrator.email
             environment["BOOTSTRAP_STAFF_PASSWORD"] = self.administrator.password
         return environment
+
+    def of_migration(self, service: Service) -> dict[str, str]:
+        """The environment in which a service's database is migrated."""
+        return {"MIGRATION_DATABASE_URL": self.owner_urls[service.name]}
 
     @property
     def gateway_url(self) -> str:

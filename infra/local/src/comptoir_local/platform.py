@@ -206,6 +206,10 @@ class Platform:
             if service.has_database
         }
 
+    def _owner_urls(self) -> dict[str, str]:
+        assert self._database is not None
+        return {each.name: self._database.owner_url(each.database) for each in BACKENDS}
+
     def _settle(self, database_urls: dict[str, str]) -> Surroundings:
         """Choose the ports: processes name each other in their environment, before they run."""
         names = [service.name for service in (*BACKENDS, PROVIDER)]
@@ -214,6 +218,7 @@ class Platform:
         return Surroundings(
             addresses={name: f"127.0.0.1:{port}" for name, port in ports.items()},
             database_urls=database_urls,
+            owner_urls=self._owner_urls(),
             nats_url=self._nats_url,
             keys=self._keys,
             journal=self._workspace.journal,
@@ -237,7 +242,7 @@ class Platform:
         environment = self.surroundings.of(service)
         with self.steps.step(service.name):
             if service.has_database:
-                await self._migrate(service, environment)
+                await self._migrate(service)
             await self._run(service, environment)
 
     async def _bring_up_provider(self) -> None:
@@ -245,10 +250,11 @@ class Platform:
             environment = self.surroundings.of_provider()
             await self._run(PROVIDER, environment)
 
-    async def _migrate(self, service: Service, environment: dict[str, str]) -> None:
+    async def _migrate(self, service: Service) -> None:
         if is_at_head(service.package, self.surroundings.database_urls[service.name]):
             return
         name = f"{service.name}-migrate"
+        environment = self.surroundings.of_migration(service)
         migration = self._child(name, ["-m", service.package, "migrate"], environment)
         await migration.start()
         code = await migration.wait()
@@ -309,6 +315,7 @@ class Platform:
                 "administrator": dataclasses.asdict(self.surroundings.administrator),
                 "processes": {name: child.pid for name, child in self.children.items()},
                 "database_urls": self.surroundings.database_urls,
+                "owner_urls": self.surroundings.owner_urls,
                 "nats_url": self.surroundings.nats_url,
             }
         )

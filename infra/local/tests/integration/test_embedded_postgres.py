@@ -74,7 +74,9 @@ class TestDatabases:
         assert ask(url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
 
     def test_asking_twice_keeps_the_data(self, server: EmbeddedPostgres) -> None:
-        with psycopg.connect(server.ensure_database("twice"), autocommit=True) as connection:
+        server.ensure_database("twice")
+        owner = server.server.owner_url("twice")
+        with psycopg.connect(owner, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
 
         assert ask(server.ensure_database("twice"), "SELECT value FROM kept") == 7
@@ -120,11 +122,10 @@ class TestSettings:
 
 class TestLife:
     def test_data_survive_a_restart_on_another_port(self, data_dir: Path) -> None:
-        with (
-            EmbeddedPostgres(data_dir, fsync=False) as first,
-            psycopg.connect(first.ensure_database("shop")) as shop,
-        ):
-            shop.execute("CREATE TABLE kept AS SELECT 7 AS value")
+        with EmbeddedPostgres(data_dir, fsync=False) as first:
+            first.ensure_database("shop")
+            with psycopg.connect(first.server.owner_url("shop")) as shop:
+                shop.execute("CREATE TABLE kept AS SELECT 7 AS value")
         with EmbeddedPostgres(data_dir, fsync=False) as second:
             assert ask(second.url("shop"), "SELECT value FROM kept") == 7
 
@@ -159,7 +160,8 @@ class TestLife:
     def test_a_killed_server_recovers(self, data_dir: Path) -> None:
         first = EmbeddedPostgres(data_dir)
         first.start()
-        with psycopg.connect(first.ensure_database("shop")) as shop:
+        first.ensure_database("shop")
+        with psycopg.connect(first.server.owner_url("shop")) as shop:
             shop.execute("CREATE TABLE kept AS SELECT 7 AS value")
         first.process.kill()
         first.stop()

@@ -183,6 +183,13 @@ class TestWhatRuns:
         assert {path.stem for path in running.folder.glob("*.migrated")} == NAMES - {"gateway"}
         assert "pim-migrate" not in running.state()["processes"]
 
+    def test_only_migrations_are_told_how_to_change_tables(self, running: Runner) -> None:
+        owners = running.state()["owner_urls"]
+
+        assert set(owners) == NAMES - {"gateway"}
+        for name in NAMES:
+            assert not set(running.told(name).values()) & set(owners.values()), name
+
     def test_each_service_has_a_key_that_all_know(self, running: Runner) -> None:
         cart = running.told("cart")
         keys = json.loads(Path(cart["SERVICE_JWKS"]).read_text())["keys"]
@@ -307,7 +314,7 @@ class TestData:
         self, runner: Runner, arguments: tuple[str, ...], expected: bool
     ) -> None:
         runner.until_ready()
-        with psycopg.connect(runner.told("cart")["DATABASE_URL"]) as connection:
+        with psycopg.connect(runner.state()["owner_urls"]["cart"]) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
         runner.stop()
         runner.until_ready(*arguments)

@@ -21,6 +21,7 @@ class TestSurroundings:
         surroundings = Surroundings(
             addresses={name: f"127.0.0.1:{port}" for port, name in enumerate(names, start=1)},
             database_urls={},
+            owner_urls={},
             nats_url="nats://127.0.0.1:4222",
             keys=ServiceKeys(tmp_path),
             journal=tmp_path / "journal",

@@ -47,7 +47,7 @@ from comptoir_runtime.errors import DatabaseUnavailable
 from comptoir_runtime.outbox import Relay
 from comptoir_runtime.rpc import Binding, Pipeline
 from comptoir_runtime.server import Server
-from comptoir_runtime.settings import Settings, SettingsError, load
+from comptoir_runtime.settings import MigrationSettings, Settings, SettingsError, load
 from comptoir_runtime.supervision import Work, supervised
 from comptoir_runtime.telemetry import event_loop
 
@@ -240,11 +240,11 @@ def main(
     arguments = parser.parse_args()
     try:
         if arguments.command == "migrate":
-            settings = load(Settings)
-            telemetry.configure_logging(name, settings.log_level)
+            wanted = load(MigrationSettings)
+            telemetry.configure_logging(name, wanted.log_level)
             importlib.import_module(metadata_module)
             act = migrations.check if arguments.check else migrations.run
-            act(migrations_package, settings.database_url)
+            act(migrations_package, wanted.url)
         else:
             uvloop.run(serve(name, load(settings_type), build, migrations_package))
     except SettingsError as error:

@@ -66,6 +66,24 @@ class Settings:
         return self.environment is Environment.DEVELOPMENT
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MigrationSettings:
+    """What `migrate` reads. Who serves is never told how to reach the tables as their owner."""
+
+    migration_database_url: str = dataclasses.field(default="", repr=False)
+    """The owner of the tables; empty: `DATABASE_URL`, where one role does both."""
+    database_url: str = dataclasses.field(default="", repr=False)
+    log_level: str = "INFO"
+
+    @property
+    def url(self) -> str:
+        """Raises `SettingsError` when neither is set."""
+        url = self.migration_database_url or self.database_url
+        if not url:
+            raise SettingsError("MIGRATION_DATABASE_URL is not set")
+        return url
+
+
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     """Reads the dataclass `cls` from the environment; raises `SettingsError`."""
     source = os.environ if environ is None else environ

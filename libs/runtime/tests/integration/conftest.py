@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from comptoir_local.databases import DatabaseServer
@@ -24,15 +25,31 @@ MIGRATIONS = "libs.runtime.tests.sample_migrations"
 
 @pytest.fixture(scope="session")
 def runtime_template(postgres_server: DatabaseServer) -> str:
-    migrations.run(MIGRATIONS, postgres_server.ensure_database(TEMPLATE))
+    postgres_server.ensure_database(TEMPLATE)
+    migrations.run(MIGRATIONS, postgres_server.owner_url(TEMPLATE))
     return TEMPLATE
 
 
 @pytest.fixture
-def runtime_url(runtime_template: str, database_clones: Clones) -> Iterator[str]:
+def runtime_database(runtime_template: str, database_clones: Clones) -> Iterator[str]:
     name = database_clones.clone(runtime_template)
-    yield database_clones.url(name, runtime_template)
+    yield name
     database_clones.retire(name)
+
+
+@pytest.fixture
+def runtime_url(runtime_database: str, runtime_template: str, database_clones: Clones) -> str:
+    return database_clones.url(runtime_database, runtime_template)
+
+
+@pytest.fixture
+async def migration(
+    runtime_database: str, runtime_template: str, database_clones: Clones
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection to the same database as the owner of its tables."""
+    opened = await asyncpg.connect(database_clones.owner_url(runtime_database, runtime_template))
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

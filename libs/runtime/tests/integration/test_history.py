@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from comptoir_local.databases import DatabaseServer
+from comptoir_local.databases import DatabaseServer, owner_of
 from comptoir_runtime.bus import Subscription
 from comptoir_runtime.consumer import Policy
 from comptoir_runtime.database import Database, DatabaseSettings
@@ -62,7 +62,7 @@ class Producer:
             )
             for statement in statements:
                 connection.execute(
-                    sql.SQL(statement).format(**names, owner=sql.Identifier(TEMPLATE))
+                    sql.SQL(statement).format(**names, owner=sql.Identifier(owner_of(TEMPLATE)))
                 )
 
 

@@ -17,7 +17,8 @@ SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' O
 
 @pytest.fixture
 def empty_url(postgres_server: DatabaseServer) -> Iterator[str]:
-    yield postgres_server.ensure_database("unmigrated")
+    postgres_server.ensure_database("unmigrated")
+    yield postgres_server.owner_url("unmigrated")
     with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
         connection.execute("DROP DATABASE unmigrated WITH (FORCE)")
 

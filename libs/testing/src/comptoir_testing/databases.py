@@ -7,7 +7,7 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
-from comptoir_local.databases import DatabaseServer
+from comptoir_local.databases import DatabaseServer, owner_of
 
 _numbers = itertools.count(1)
 
@@ -36,19 +36,32 @@ class Clones:
         self._connection.close()
 
     def clone(self, template: str) -> str:
-        """The name of a new copy of database `template`, owned by the role of that name."""
+        """The name of a new copy of database `template`, with the same two roles."""
         self._drop_retired()
         name = f"{template}_{next(_numbers)}"
         self._connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template), sql.Identifier(template)
+                sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner_of(template))
+            )
+        )
+        # Of a template everything is copied but who may connect.
+        self._connection.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
+        )
+        self._connection.execute(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
+                sql.Identifier(name), sql.Identifier(template)
             )
         )
         return name
 
     def url(self, name: str, template: str) -> str:
-        """The connection URL of a clone as its service's role."""
+        """The connection URL of a clone as the role that serves: rows, no tables."""
         return self._server.url(name, template)
+
+    def owner_url(self, name: str, template: str) -> str:
+        """The connection URL of a clone as the owner of its tables."""
+        return self._server.owner_url(name, template)
 
     def retire(self, name: str) -> None:
         """Drop the clone when the next one is made.

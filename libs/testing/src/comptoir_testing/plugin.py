@@ -108,7 +108,7 @@ def service_under_test(request: pytest.FixtureRequest) -> ServiceUnderTest:
 
 
 @pytest.fixture
-def database_url(
+def database_name(
     service_under_test: ServiceUnderTest,
     postgres_server: DatabaseServer,
     database_clones: Clones,
@@ -117,11 +117,28 @@ def database_url(
     """A database of the service under test, migrated and empty, for this test alone."""
     template = service_under_test.name
     if template not in migrated_templates:
-        migrations.run(service_under_test.package, postgres_server.ensure_database(template))
+        postgres_server.ensure_database(template)
+        migrations.run(service_under_test.package, postgres_server.owner_url(template))
         migrated_templates.add(template)
     name = database_clones.clone(template)
-    yield database_clones.url(name, template)
+    yield name
     database_clones.retire(name)
+
+
+@pytest.fixture
+def database_url(
+    service_under_test: ServiceUnderTest, database_name: str, database_clones: Clones
+) -> str:
+    """The test's database as the service reaches it: as the role that cannot change tables."""
+    return database_clones.url(database_name, service_under_test.name)
+
+
+@pytest.fixture
+def owner_url(
+    service_under_test: ServiceUnderTest, database_name: str, database_clones: Clones
+) -> str:
+    """The same database as the owner of its tables, for what only migrations may do."""
+    return database_clones.owner_url(database_name, service_under_test.name)
 
 
 @pytest.fixture

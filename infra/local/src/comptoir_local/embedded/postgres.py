@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psycopg
+
 from comptoir_local.databases import DatabaseServer
 from comptoir_local.embedded import account as accounts
 from comptoir_local.embedded.binaries import postgres_programs
@@ -117,7 +119,7 @@ class EmbeddedPostgres:
         return self.server.url(database, role)
 
     def ensure_database(self, name: str) -> str:
-        """Create database and role `name` unless they exist; returns their URL."""
+        """Create a database and its roles unless they exist; returns the URL to serve with."""
         return self.server.ensure_database(name)
 
     def start(self) -> None:
@@ -131,6 +133,9 @@ class EmbeddedPostgres:
         self._launch(programs, version)
         secret = self._secret()
         admin = f"postgresql://{_ADMINISTRATOR}:{secret}@127.0.0.1:{self.port}/postgres"
+        # Every role could read the catalogue of its neighbours' databases from here.
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
         self._server = DatabaseServer(admin, secret)
 
     def stop(self) -> None:

@@ -201,10 +201,13 @@ class TestEncoding:
         ],
     )
     async def test_values_arrive_as_asyncpg_would_send_them(
-        self, one: Database, kind: str, value: Any
+        self,
+        one: Database,
+        migration: "asyncpg.Connection[asyncpg.Record]",
+        kind: str,
+        value: Any,
     ) -> None:
-        async with one.transactions() as session:
-            await session.execute(f"CREATE TABLE value (number int, one {kind}, many {kind}[])")
+        await migration.execute(f"CREATE TABLE value (number int, one {kind}, many {kind}[])")
         manies = [[], [value], [value, None, value]]
 
         insert = "INSERT INTO value (number, one, many) VALUES ($1, $2, $3)"
@@ -233,12 +236,13 @@ class TestFailures:
 
         assert await things(one) == []
 
-    async def test_statements_outlive_a_migration(self, one: Database) -> None:
+    async def test_statements_outlive_a_migration(
+        self, one: Database, migration: "asyncpg.Connection[asyncpg.Record]"
+    ) -> None:
         everything = "SELECT * FROM thing"
         async with one.transactions() as session:
             await session.execute(RECORD, "a")
             assert len(await session.fetch(everything)) == 1
-        migration = await one.dedicated()
 
         await migration.execute("ALTER TABLE thing ADD COLUMN size text DEFAULT 'M'")
         async with one.transactions.reading() as session:
@@ -253,7 +257,6 @@ class TestFailures:
 
         assert await one.transactions.run(weigh) == 7
         assert await things(one) == [("a", 1), ("b", 1)]
-        await migration.close()
 
     async def test_being_cancelled_in_the_middle_of_a_flight_leaves_nothing(
         self, one: Database

@@ -33,7 +33,8 @@ class _Recorded:
 
 @pytest.fixture(scope="session")
 def demo_template(postgres_server: DatabaseServer) -> str:
-    with psycopg.connect(postgres_server.ensure_database(TEMPLATE)) as connection:
+    postgres_server.ensure_database(TEMPLATE)
+    with psycopg.connect(postgres_server.owner_url(TEMPLATE)) as connection:
         migrations.create_runtime_tables(_Recorded(connection))
         connection.execute(
             "CREATE TABLE note (number bigint GENERATED ALWAYS AS IDENTITY, text text)"

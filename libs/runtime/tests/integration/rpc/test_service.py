@@ -51,7 +51,8 @@ REPLAY = "/comptoir.events.v1.EventsService/ReplayEvents"
 class Program:
     """`python -m printer`, with a database of its own and nobody where NATS should be."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, owner_url: str) -> None:
+        self.owner_url = owner_url
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(folder),
@@ -71,6 +72,11 @@ class Program:
             stdout=PIPE,
             stderr=PIPE,
         )
+
+    async def migrate(self, *arguments: str) -> int:
+        """The exit code of the command, run as the owner of the tables."""
+        told = {"MIGRATION_DATABASE_URL": self.owner_url}
+        return (await self.finish("migrate", *arguments, **told))[0]
 
     async def finish(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         process = await self.start(*arguments, **environment)
@@ -109,11 +115,10 @@ def program(tmp_path: Path, postgres_server: DatabaseServer) -> Program:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     (tmp_path / "printer/migrations/versions").mkdir(exist_ok=True)
+    with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS printer WITH (FORCE)")
     url = postgres_server.ensure_database("printer")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return Program(tmp_path, url)
+    return Program(tmp_path, url, postgres_server.owner_url("printer"))
 
 
 async def healthy(channel: grpc.aio.Channel, expected: int) -> None:
@@ -130,7 +135,7 @@ class TestMain:
     async def test_migrates_serves_without_nats_and_drains_on_sigterm(
         self, program: Program
     ) -> None:
-        assert (await program.finish("migrate"))[0] == 0
+        assert await program.migrate() == 0
         async with program.serving() as (process, channel):
             await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
             replay: Any = channel.unary_unary(REPLAY)
@@ -146,12 +151,12 @@ class TestMain:
     async def test_is_not_ready_before_its_database_is_migrated(self, program: Program) -> None:
         async with program.serving() as (_, channel):
             await healthy(channel, health_pb2.HealthCheckResponse.NOT_SERVING)
-            assert (await program.finish("migrate"))[0] == 0
+            assert await program.migrate() == 0
             await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
 
     async def test_compares_tables_and_database(self, program: Program) -> None:
-        await program.finish("migrate")
-        assert (await program.finish("migrate", "--check"))[0] == 0
+        await program.migrate()
+        assert await program.migrate("--check") == 0
 
     async def test_names_wrong_settings_and_exits_with_2(self, program: Program) -> None:
         code, _, err = await program.finish(POOL_SIZE="many", ENVIRONMENT="moon")
