@@ -73,7 +73,12 @@ def is_repeatable(method: MethodDescriptor) -> bool:
 
 
 def _service_config(services: Iterable[ServiceDescriptor]) -> dict[str, Any]:
-    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    # A replica that says it is not ready, as it does before it goes, gets no calls: names are
+    # resolved again only when a connection ends, which is too late.
+    config: dict[str, Any] = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": ""},
+    }
     names = [
         {"service": service.full_name, "method": method.name}
         for service in services

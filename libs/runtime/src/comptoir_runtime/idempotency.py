@@ -34,7 +34,7 @@ JOIN idempotency USING (scope, caller, key)
 """
 PURGE = """
 DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM idempotency WHERE created_at < $1 LIMIT $2))
+  SELECT ctid FROM idempotency WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
 """
 PURGE_BATCH = 1000
 

@@ -86,10 +86,14 @@ class Server:
             self._ready = ready
             await self._tell(ready=ready)
 
-    async def stop(self, grace: float) -> None:
-        """Drains: no new calls, streams are sent away, calls in flight get `grace` seconds."""
+    async def leave(self) -> None:
+        """Tells callers to go elsewhere. Calls that come all the same are answered, streams not."""
         await self._health.enter_graceful_shutdown()
         self._pipeline.end_streams()
+
+    async def stop(self, grace: float) -> None:
+        """Drains: no new calls, streams are sent away, calls in flight get `grace` seconds."""
+        await self.leave()
         await self._server.stop(grace)
 
     async def _tell(self, *, ready: bool) -> None:

@@ -126,6 +126,7 @@ class Service:
         self.parts: Parts
         self.address = ""
         """host:port the server listens on."""
+        self._server: Server
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -151,6 +152,11 @@ class Service:
             await service._serve(service.parts, migrations_package)
             service._stack = service._stack.pop_all()
         return service
+
+    async def leave(self) -> None:
+        """Says that it goes, and serves on until callers have heard it."""
+        await self._server.leave()
+        await asyncio.sleep(self.settings.leave_seconds)
 
     async def stop(self) -> None:
         """Drains and stops: first the server, then consumers and relay, the connections last."""
@@ -200,6 +206,7 @@ class Service:
             measured = measuring.Measuring(runtime.database.background, parts.looks, takers)
             work += [measured.run, event_loop.watch]
         await stack.enter_async_context(supervised(work))
+        self._server = server
         self.address = await server.start()
         # Stopped first: callers leave before what serves them does.
         stack.push_async_callback(server.stop, settings.drain_seconds)
@@ -261,6 +268,7 @@ async def serve(name: str, settings: S, build: Build[S], migrations_package: str
     log.info("listening", extra={"listening": service.address})
     await stopping.wait()
     log.info("draining")
+    await service.leave()
     await service.stop()
     log.info("stopped")
     telemetry.shut_down()

@@ -56,8 +56,11 @@ class Settings:
     log_level: str = "INFO"
     max_concurrent_rpcs: int = 1000
     """Calls beyond this are refused at once instead of queueing."""
+    leave_seconds: float = 1.0
+    """How long after SIGTERM calls are still taken, while callers hear that they shall go to other
+    replicas; 0 where there are none."""
     drain_seconds: float = 20.0
-    """How long calls in flight may take to end after SIGTERM."""
+    """How long calls in flight may take to end after that."""
     idempotency_hours: int = 24
     """How long the answer to a request id is kept."""
 

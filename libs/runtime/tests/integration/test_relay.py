@@ -9,7 +9,7 @@ from comptoir_local.embedded import EmbeddedNats
 from comptoir_runtime.bus import Bus
 from comptoir_runtime.database import Database, DatabaseSettings
 from comptoir_runtime.event_options import Kind
-from comptoir_runtime.outbox import Relay, upkeep
+from comptoir_runtime.outbox import Relay, statements, upkeep
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.world import FACTS, STATES, World, stop, until
 
@@ -120,6 +120,22 @@ class TestPublishing:
 
         assert (first.leading, second.leading) == (False, True)
         assert (await world.stream(FACTS))["messages"] == 2
+
+    async def test_a_leader_that_is_not_heard_of_any_more_is_none(self, world: World) -> None:
+        """As a process that hangs, or whose machine has vanished: its session would stay."""
+        frozen = await world.database.dedicated()
+        patience = "idle_session_timeout = '15s'"
+        assert patience in statements.PREPARE_CONNECTION
+        soon = statements.PREPARE_CONNECTION.replace(patience, "idle_session_timeout = '1s'")
+        await frozen.execute(soon)
+        assert await frozen.fetchval(statements.LEAD, statements.LEADER_LOCK)
+
+        relay, _ = world.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+
+        assert relay.leading
+        assert frozen.is_closed()
 
     async def test_the_leader_learns_at_once_what_other_processes_commit(
         self, world: World, runtime_url: str

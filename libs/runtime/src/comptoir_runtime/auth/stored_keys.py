@@ -10,10 +10,11 @@ from comptoir_runtime.auth.keys import USER_ISSUER, VerificationKey, verificatio
 if TYPE_CHECKING:  # only shapes: auth stays importable without the database
     from comptoir_runtime.database import Session, Transactions
 
+# Two replicas may take in two states of a key in either order: an end that is known stays known.
 REMEMBER = """
 INSERT INTO verification_key (kid, jwk, expires_at) VALUES ($1, $2, $3)
 ON CONFLICT (kid) DO UPDATE SET expires_at = excluded.expires_at
-WHERE verification_key.jwk = excluded.jwk
+WHERE verification_key.jwk = excluded.jwk AND verification_key.expires_at > excluded.expires_at
 """
 # What the column says of a key that has no end yet; it sorts after every real one.
 NO_END = datetime(9999, 1, 1, tzinfo=UTC)

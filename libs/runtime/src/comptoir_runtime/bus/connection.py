@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -49,10 +50,13 @@ class ApiError(Exception):
 
 
 class Bus:
-    """One connection of one service. `start` returns at once; the connection comes when it can."""
+    """One connection of one service. `start` returns at once; the connection comes when it can.
+
+    `url` names one server of a cluster or several, separated by commas: one that answers suffices.
+    """
 
     def __init__(self, url: str, service: str) -> None:
-        self._url = url
+        self._urls = [each.strip() for each in url.split(",")]
         self.service = service
         self.inbox_prefix = f"_INBOX_{service}"
         self._client: Client | None = None
@@ -66,6 +70,9 @@ class Bus:
         self.connections = 0
         """Counts connections made; a new number means that requests under way are lost."""
         self._observers: list[Callable[[], None]] = []
+        # Not the client's id: each server of a cluster counts its own clients, so two replicas of
+        # a service can have the same.
+        self._name = secrets.token_hex(8)
         self._inboxes = 0
 
     @property
@@ -106,9 +113,9 @@ class Bus:
         return lambda: self._observers.remove(observer)
 
     def new_inbox(self) -> str:
-        """A subject nobody else uses."""
+        """A subject nobody else uses, in the whole cluster."""
         self._inboxes += 1
-        return f"{self.inbox_prefix}.{self.client.client_id}-{self.connections}-{self._inboxes}"
+        return f"{self.inbox_prefix}.{self._name}-{self._inboxes}"
 
     async def subscribe(
         self, subject: str, callback: MessageCallback, *, queue: str = ""
@@ -162,7 +169,7 @@ class Bus:
             try:
                 # The client itself reconnects for ever; it only gives up when it is refused.
                 await client.connect(
-                    self._url,
+                    self._urls,
                     name=f"comptoir-{self.service}",
                     inbox_prefix=self.inbox_prefix,
                     max_reconnect_attempts=-1,

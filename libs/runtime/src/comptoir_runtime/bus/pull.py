@@ -20,7 +20,12 @@ from comptoir_runtime.pace import Pace
 
 _SECOND = 1_000_000_000
 _REQUEST_SECONDS = 30
-_HEARTBEAT_SECONDS = 5
+_HEARTBEAT_SECONDS = 2
+# In a cluster the server of a consumer can go away while the one we are connected to stays: then
+# nothing comes any more, not even heartbeats.
+SILENCE_SECONDS = 7.0
+# Before we believe it: what has come while this process was busy is still on its way to us.
+_ONCE_MORE_SECONDS = 0.1
 # Without a message for this long, ask whether there should have been one.
 IDLE_SECONDS = 15.0
 
@@ -98,12 +103,10 @@ class Pull:
             self._arrived.clear()
             await self._request()
             try:
-                async with asyncio.timeout(self._idle_seconds):
+                async with asyncio.timeout(min(self._idle_seconds, SILENCE_SECONDS)):
                     await self._arrived.wait()
             except TimeoutError:
-                await self._idle()
-                if time.monotonic() >= self._check_at:
-                    await self._check()
+                await self._nothing_came()
         if pace is not None:
             await self._gather(pace)
         self._check_at = time.monotonic() + IDLE_SECONDS
@@ -127,6 +130,7 @@ class Pull:
         if self._wanted > 0:
             return
         self._wanted = self._batch
+        self._heard_at = time.monotonic()  # heartbeats belong to a request
         self._requests += 1
         body = {
             "batch": self._batch,
@@ -159,11 +163,21 @@ class Pull:
                 self._lost = headers.get("Description", "no such consumer")
         self._arrived.set()
 
+    async def _nothing_came(self) -> None:
+        await self._idle()
+        if self._is_silent():
+            await asyncio.sleep(_ONCE_MORE_SECONDS)
+            if self._is_silent():
+                raise ConsumerLost("the server has gone silent")
+        if time.monotonic() >= self._check_at:
+            await self._check()
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() - self._heard_at > SILENCE_SECONDS
+
     async def _check(self) -> None:
         """Nothing came for a while: is that because there is nothing?"""
         self._check_at = time.monotonic() + IDLE_SECONDS
-        if time.monotonic() - self._heard_at > 2 * _HEARTBEAT_SECONDS:
-            raise ConsumerLost("the server has gone silent")
         try:
             info = await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._consumer}")
         except ApiError as error:

@@ -4,8 +4,21 @@ Written one after the other they would be two packets and wake the server twice.
 """
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any
+
+# A server whose machine vanished, as in a fail-over, says nothing any more: the kernel would wait
+# for it for a quarter of an hour, and for two hours when nothing was asked. Where the system has
+# no such option, it does.
+_PATIENCE_SECONDS = 10
+_TCP_OPTIONS = {
+    "TCP_KEEPIDLE": 5,
+    "TCP_KEEPINTVL": 1,
+    "TCP_KEEPCNT": _PATIENCE_SECONDS - 5,
+    "TCP_USER_TIMEOUT": 1000 * _PATIENCE_SECONDS,
+}
 
 
 class Wire:
@@ -72,8 +85,19 @@ def _on_wire(protocol: Any, made: list[Wire]) -> Any:
     tell = protocol.connection_made
 
     def connection_made(transport: Any) -> None:
+        _notice_silence(transport)
         made.append(Wire(transport))
         tell(made[0])
 
     protocol.connection_made = connection_made
     return protocol
+
+
+def _notice_silence(transport: Any) -> None:
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _TCP_OPTIONS.items():
+        with contextlib.suppress(AttributeError):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

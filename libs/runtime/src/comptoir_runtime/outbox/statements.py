@@ -7,7 +7,16 @@ LEAD = "SELECT pg_try_advisory_lock($1)"
 
 # The relay's own writes need not survive a crash of PostgreSQL: what was published is found again
 # at the end of the stream, with its numbers.
-PREPARE_CONNECTION = "SET synchronous_commit = off; SET statement_timeout = '60s'"
+# The lock ends with the session. PostgreSQL would keep that of a machine that vanished for two
+# hours, and that of a process that hangs for ever: a leader is heard of twice a second, or is none.
+PREPARE_CONNECTION = """
+SET synchronous_commit = off;
+SET statement_timeout = '60s';
+SET idle_session_timeout = '15s';
+SET tcp_keepalives_idle = 3;
+SET tcp_keepalives_interval = 1;
+SET tcp_keepalives_count = 4;
+SET tcp_user_timeout = '10s'"""
 
 # By state, never "greater than the last": a row may be committed after rows with higher positions.
 UNPUBLISHED = """

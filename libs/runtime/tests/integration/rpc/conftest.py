@@ -78,4 +78,5 @@ async def running(
         stack.push_async_callback(server.stop, 0)
         stack.push_async_callback(found.channel.close)
         demo.neighbour = found.client
+        await server.set_ready(True)
         yield found

@@ -63,6 +63,13 @@ class TestStoredKeys:
         await remember(running, KEY, KEY.kid, hours=-1)
         assert await load_keys(running.database.transactions) == []
 
+    async def test_an_end_that_is_known_is_not_taken_back_by_older_news(
+        self, running: Running
+    ) -> None:
+        await remember(running, KEY, KEY.kid, hours=-1)
+        await remember(running, KEY, KEY.kid, hours=None)
+        assert await load_keys(running.database.transactions) == []
+
     async def test_the_key_behind_a_kid_never_changes(self, running: Running) -> None:
         await remember(running, KEY, KEY.kid, hours=1)
         impostor = SigningKey.generate(KEY.kid)
