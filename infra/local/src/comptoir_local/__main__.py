@@ -17,6 +17,8 @@ from comptoir_local.stopping import stopped_by_signals
 from comptoir_local.workspace import DEFAULT, Workspace
 
 _FAILED = 1
+# More would only wait for each other on one machine.
+MOST_REPLICAS = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gateway_port=parsed.port,
         fresh=parsed.fresh,
         verbose=parsed.verbose,
+        replicas=parsed.replicas,
     )
     sys.exit(asyncio.run(_up(workspace, options, parsed, console)))
 
@@ -51,6 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start everything and run until Ctrl-C (the default)")
     up.add_argument("--fresh", action="store_true", help="delete all data first")
     up.add_argument("--port", type=int, help="of the gateway; 8080 if free, else another")
+    up.add_argument(
+        "--replicas",
+        type=int,
+        choices=range(1, MOST_REPLICAS + 1),
+        default=1,
+        metavar="N",
+        help=f"processes of each service, 1 to {MOST_REPLICAS}; further gateways get further ports",
+    )
     catalogue = up.add_mutually_exclusive_group()
     catalogue.add_argument(
         "--catalogue", type=Path, metavar="DIR", help="load these CSV files, not the sample"
@@ -108,8 +119,9 @@ async def _stock_up(
 
 def _announce(platform: Platform, workspace: Workspace, console: Console) -> None:
     surroundings = platform.surroundings
+    gateways = "  ".join(surroundings.gateway_urls)
     console.print(
-        f"\nReady in [bold]{platform.steps.seconds:.1f} s[/]:  {surroundings.gateway_url}"
+        f"\nReady in [bold]{platform.steps.seconds:.1f} s[/]:  {gateways}"
         f"   (documentation: {surroundings.gateway_url}/docs)\n"
         f"Staff: {surroundings.administrator.email}  {surroundings.administrator.password}\n"
         f"Logs: {workspace.logs}   Ctrl-C stops everything.",

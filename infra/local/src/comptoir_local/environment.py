@@ -13,6 +13,11 @@ DRAIN_SECONDS = 3
 # gRPC's older way to watch its sockets: half the context switches of a call and a fifth less of the
 # processor on both sides, as an event loop in Python waits for only one thread instead of several.
 GRPC_EXPERIMENTS = "-event_engine_listener,-event_engine_client"
+# What the replicas share: connections of the embedded PostgreSQL, less some for those who look.
+# Each process has four beside its pool, for consumers and the relay.
+_CONNECTIONS = 190
+_BESIDE_THE_POOL = 4
+_LARGEST_POOL = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +44,27 @@ class Surroundings:
     webhook_secret: str
     gift_card_secret: str
     administrator: Administrator
+    replicas: int = 1
+    """Processes of each service."""
 
-    def of(self, service: Service) -> dict[str, str]:
-        """The environment of one of our services."""
+    def of(self, service: Service, replica: str = "") -> dict[str, str]:
+        """The environment of one of our services; of its first process unless another is named."""
         environment = {
             "ENVIRONMENT": "development",
-            "LISTEN": self.addresses[service.name],
+            "LISTEN": self.addresses[replica or service.name],
             "NATS_URL": self.nats_url,
             "SERVICE_JWKS": str(self.keys.jwks),
             "SERVICE_KEY": str(self.keys.private(service.name)),
+            "LEAVE_SECONDS": "0" if self.replicas == 1 else "1",
             "DRAIN_SECONDS": str(DRAIN_SECONDS),
             "GRPC_EXPERIMENTS": GRPC_EXPERIMENTS,
         }
         if service.has_database:
             environment["DATABASE_URL"] = self.database_urls[service.name]
+            share = _CONNECTIONS // (len(self.database_urls) * self.replicas) - _BESIDE_THE_POOL
+            environment["POOL_SIZE"] = str(min(share, _LARGEST_POOL))
         for name in service.calls:
-            environment[f"{name.upper()}_TARGET"] = f"dns:///{self.addresses[name]}"
+            environment[f"{name.upper()}_TARGET"] = self._target(Service(name))
         if service.name == "payments":
             environment["PSP_URL"] = self.provider_url
             environment["PSP_WEBHOOK_SECRET"] = self.webhook_secret
@@ -71,7 +81,12 @@ class Surroundings:
     @property
     def gateway_url(self) -> str:
         """Where customers, tills and partners come in."""
-        return f"http://{self.addresses[GATEWAY.name]}"
+        return self.gateway_urls[0]
+
+    @property
+    def gateway_urls(self) -> list[str]:
+        """The same for each replica of the gateway."""
+        return [f"http://{self.addresses[name]}" for name in GATEWAY.replicas(self.replicas)]
 
     @property
     def provider_url(self) -> str:
@@ -95,3 +110,9 @@ class Surroundings:
             "PSP_WEBHOOK_URL": f"{self.gateway_url}{WEBHOOK_PATH}",
             "PSP_WEBHOOK_SECRET": self.webhook_secret,
         }
+
+    def _target(self, service: Service) -> str:
+        """What callers spread their calls over: a headless name there, a list of addresses here."""
+        addresses = [self.addresses[name] for name in service.replicas(self.replicas)]
+        # One address stays in the form that clusters have, too.
+        return f"dns:///{addresses[0]}" if len(addresses) == 1 else f"ipv4:{','.join(addresses)}"

@@ -54,7 +54,9 @@ class Options:
     """A server of one's own, as somebody who may create databases and roles."""
     nats_url: str | None = None
     gateway_port: int | None = None
-    """None: 8080 when it is free, else another."""
+    """None: 8080 when it is free, else another. More gateways take the ports that follow."""
+    replicas: int = 1
+    """Processes of each service, the gateway included; callers spread their calls over them."""
     fresh: bool = False
     verbose: bool = False
     durable: bool = True
@@ -212,9 +214,14 @@ class Platform:
 
     def _settle(self, database_urls: dict[str, str]) -> Surroundings:
         """Choose the ports: processes name each other in their environment, before they run."""
-        names = [service.name for service in (*BACKENDS, PROVIDER)]
+        count = self._options.replicas
+        names = [name for service in BACKENDS for name in service.replicas(count)]
+        names.append(PROVIDER.name)
         ports = dict(zip(names, free_ports(len(names)), strict=True))
-        ports[GATEWAY.name] = self._options.gateway_port or free_port(GATEWAY_PORT)
+        first, *others = GATEWAY.replicas(count)
+        ports[first] = self._options.gateway_port or free_port(GATEWAY_PORT)
+        for number, name in enumerate(others, start=1):
+            ports[name] = free_port(ports[first] + number)
         return Surroundings(
             addresses={name: f"127.0.0.1:{port}" for name, port in ports.items()},
             database_urls=database_urls,
@@ -225,30 +232,24 @@ class Platform:
             webhook_secret=self._workspace.secret("psp-webhook"),
             gift_card_secret=self._workspace.secret("gift-cards"),
             administrator=Administrator(ADMINISTRATOR, self._workspace.secret("administrator")),
+            replicas=count,
         )
 
     async def _start_all(self) -> None:
-        """All at once; the first failure stops the waiting for the others."""
-        tasks = [asyncio.create_task(self._bring_up(service)) for service in SERVICES]
-        tasks.append(asyncio.create_task(self._bring_up_provider()))
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await _all_of(*map(self._bring_up, SERVICES), self._bring_up_provider())
 
     async def _bring_up(self, service: Service) -> None:
-        environment = self.surroundings.of(service)
+        around = self.surroundings
         with self.steps.step(service.name):
             if service.has_database:
                 await self._migrate(service)
-            await self._run(service, environment)
+            names = service.replicas(around.replicas)
+            await _all_of(*(self._run(service, name, around.of(service, name)) for name in names))
 
     async def _bring_up_provider(self) -> None:
         with self.steps.step("payment provider"):
             environment = self.surroundings.of_provider()
-            await self._run(PROVIDER, environment)
+            await self._run(PROVIDER, PROVIDER.name, environment)
 
     async def _migrate(self, service: Service) -> None:
         if is_at_head(service.package, self.surroundings.database_urls[service.name]):
@@ -263,11 +264,11 @@ class Platform:
         del self.children[name]
         migration.log.close()
 
-    async def _run(self, service: Service, environment: dict[str, str]) -> None:
-        child = self._child(service.name, [*self._options.launcher, service.package], environment)
+    async def _run(self, service: Service, name: str, environment: dict[str, str]) -> None:
+        child = self._child(name, [*self._options.launcher, service.package], environment)
         await child.start(self._on_end)
         ready = asyncio.create_task(
-            until_ready(self.surroundings.addresses[service.name], service.ready_path)
+            until_ready(self.surroundings.addresses[name], service.ready_path)
         )
         ended = asyncio.create_task(child.wait())
         try:
@@ -281,6 +282,7 @@ class Platform:
 
     def _start_failure(self, child: Child, code: int) -> Exception:
         tail = child.log.tail().lower()
+        # The only port that is not ours to choose is the one that was asked for.
         chosen_by_us = child.name != GATEWAY.name or self._options.gateway_port is None
         if chosen_by_us and any(text in tail for text in _PORT_TAKEN):
             return _PortLost(f"{child.name} lost its port")
@@ -311,6 +313,7 @@ class Platform:
             {
                 "pid": os.getpid(),
                 "gateway": self.surroundings.gateway_url,
+                "replicas": self.surroundings.replicas,
                 "addresses": self.surroundings.addresses,
                 "administrator": dataclasses.asdict(self.surroundings.administrator),
                 "processes": {name: child.pid for name, child in self.children.items()},
@@ -322,14 +325,26 @@ class Platform:
 
     async def _stop_children(self) -> None:
         """The way in first, then those behind it, then the outside world."""
-        others = [each for each in self.children if each not in {GATEWAY.name, PROVIDER.name}]
-        for names in ([GATEWAY.name], others, [PROVIDER.name]):
+        gateways = GATEWAY.replicas(self._options.replicas)
+        others = [each for each in self.children if each not in {*gateways, PROVIDER.name}]
+        for names in (gateways, others, [PROVIDER.name]):
             running = [self.children[name] for name in names if name in self.children]
             await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in running))
         for child in self.children.values():
             child.log.close()
         self.children.clear()
         self._ready.clear()
+
+
+async def _all_of(*work: Coroutine[Any, Any, None]) -> None:
+    """All at once; the first failure stops the waiting for the others."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _report(child: Child, what: str) -> str:

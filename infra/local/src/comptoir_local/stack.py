@@ -23,6 +23,10 @@ class Service:
         """Database and role; the prefix keeps them recognisable on a server of somebody else's."""
         return f"comptoir_{self.name}"
 
+    def replicas(self, count: int) -> list[str]:
+        """The names of as many processes of it: `cart`, `cart-2` and so on."""
+        return [self.name, *(f"{self.name}-{number}" for number in range(2, count + 1))]
+
 
 BACKENDS = (
     Service("pim"),

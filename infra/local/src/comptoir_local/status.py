@@ -19,7 +19,7 @@ def show(workspace: Workspace, console: Console) -> int:
     if state is None:
         console.print(f"Nothing is running in {workspace.root}.")
         return _NOT_RUNNING
-    ready = asyncio.run(_ask(state["addresses"]))
+    ready = asyncio.run(_ask(state["addresses"], state["replicas"]))
     table = Table(title=f"{state['gateway']}  (process {state['pid']})", title_justify="left")
     for column in ("process", "pid", "address", "state"):
         table.add_column(column)
@@ -30,9 +30,11 @@ def show(workspace: Workspace, console: Console) -> int:
     return 0 if all(ready.values()) else 1
 
 
-async def _ask(addresses: dict[str, Any]) -> dict[str, bool]:
-    questions = {service.name: grpc_is_ready(addresses[service.name]) for service in BACKENDS}
-    for service in (GATEWAY, PROVIDER):
-        questions[service.name] = http_is_ready(addresses[service.name], service.ready_path)
+async def _ask(addresses: dict[str, Any], replicas: int) -> dict[str, bool]:
+    backends = [name for service in BACKENDS for name in service.replicas(replicas)]
+    questions = {name: grpc_is_ready(addresses[name]) for name in backends}
+    for service, count in ((GATEWAY, replicas), (PROVIDER, 1)):
+        for name in service.replicas(count):
+            questions[name] = http_is_ready(addresses[name], service.ready_path)
     answers = await asyncio.gather(*questions.values())
     return dict(zip(questions, answers, strict=True))

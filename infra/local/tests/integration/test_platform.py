@@ -222,6 +222,24 @@ class TestWhatRuns:
             assert re.search(rf"{name} .*{pid} .*{state['addresses'][name]} .*ready", asked.stdout)
 
 
+class TestReplicas:
+    def test_two_of_everything_know_each_other_and_stop_together(self, runner: Runner) -> None:
+        printed = runner.until_ready("--replicas", "2")
+        state = runner.state()
+        asked = _status(runner)
+        code, _ = runner.stop()
+
+        replicas = {f"{name}{number}" for name in NAMES for number in ("", "-2")}
+        assert set(state["processes"]) == {*replicas, "psp_sandbox"}
+        for name in ("gateway", "gateway-2"):
+            assert f"http://{state['addresses'][name]}" in printed
+        both = f"ipv4:{state['addresses']['cart']},{state['addresses']['cart-2']}"
+        assert runner.told("orders")["CART_TARGET"] == both
+        assert len(re.findall(r" ready", asked.stdout)) == len(state["processes"])
+        assert code == 0
+        assert runner.is_quiet()
+
+
 class TestLife:
     def test_ctrl_c_stops_everything(self, runner: Runner) -> None:
         printed = runner.until_ready()

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from comptoir_local.environment import Administrator, Surroundings
 from comptoir_local.keys import ServiceKeys
 from comptoir_local.stack import BACKENDS, GATEWAY, PROVIDER, SERVICES
@@ -17,24 +19,48 @@ class TestStack:
 
 class TestSurroundings:
     def test_the_provider_is_told_nothing_but_where_to_report(self, tmp_path: Path) -> None:
-        names = [service.name for service in (*SERVICES, PROVIDER)]
-        surroundings = Surroundings(
-            addresses={name: f"127.0.0.1:{port}" for port, name in enumerate(names, start=1)},
-            database_urls={},
-            owner_urls={},
-            nats_url="nats://127.0.0.1:4222",
-            keys=ServiceKeys(tmp_path),
-            journal=tmp_path / "journal",
-            webhook_secret="shared",
-            gift_card_secret="hidden",
-            administrator=Administrator("admin@comptoir.example", "secret"),
-        )
+        around = surroundings(tmp_path)
 
-        assert GATEWAY.name == names[6]
-        assert surroundings.of_provider() == {
-            "PSP_LISTEN": "127.0.0.1:8",
+        assert around.of_provider() == {
+            "PSP_LISTEN": around.addresses["psp_sandbox"],
             "PSP_JOURNAL": str(tmp_path / "journal"),
-            "PSP_WEBHOOK_URL": "http://127.0.0.1:7/v1/webhooks/payments/sandbox",
+            "PSP_WEBHOOK_URL": f"{around.gateway_url}/v1/webhooks/payments/sandbox",
             "PSP_WEBHOOK_SECRET": "shared",
         }
-        assert "secret" not in repr(surroundings.administrator)
+        assert "secret" not in repr(around.administrator)
+
+    def test_callers_of_several_replicas_know_each_of_them(self, tmp_path: Path) -> None:
+        around = surroundings(tmp_path, replicas=3)
+        of = around.addresses
+
+        orders = around.of(next(each for each in BACKENDS if each.name == "orders"), "orders-2")
+
+        assert orders["LISTEN"] == of["orders-2"]
+        assert orders["CART_TARGET"] == f"ipv4:{of['cart']},{of['cart-2']},{of['cart-3']}"
+        assert around.gateway_urls == [f"http://{of[n]}" for n in GATEWAY.replicas(3)]
+
+    @pytest.mark.parametrize(("replicas", "pool"), [(1, 10), (2, 10), (3, 6), (4, 3)])
+    def test_replicas_share_the_connections_of_one_server(
+        self, tmp_path: Path, replicas: int, pool: int
+    ) -> None:
+        around = surroundings(tmp_path, replicas=replicas)
+
+        assert around.of(BACKENDS[0])["POOL_SIZE"] == str(pool)
+
+
+def surroundings(folder: Path, *, replicas: int = 1) -> Surroundings:
+    """What there is to know of a platform that nobody has started."""
+    names = [name for service in SERVICES for name in service.replicas(replicas)]
+    names.append(PROVIDER.name)
+    return Surroundings(
+        addresses={name: f"127.0.0.1:{port}" for port, name in enumerate(names, start=1)},
+        database_urls={each.name: f"postgresql://{each.name}" for each in BACKENDS},
+        owner_urls={},
+        nats_url="nats://127.0.0.1:4222",
+        keys=ServiceKeys(folder),
+        journal=folder / "journal",
+        webhook_secret="shared",
+        gift_card_secret="hidden",
+        administrator=Administrator("admin@comptoir.example", "secret"),
+        replicas=replicas,
+    )
