@@ -19,6 +19,8 @@ from services.inventory.tests import factories
 from services.inventory.tests.factories import PATIENCE_SECONDS, key, wanted
 
 COMMITS = "SELECT count(DISTINCT xmin::text) FROM reservation"
+ANNOUNCING = "SELECT pg_advisory_xact_lock(7207101)"
+UNTOLD = "SELECT count(*) FROM stock_change"
 HOLD = "SELECT 1 FROM stock_item WHERE sku = 'A' FOR UPDATE"
 
 
@@ -140,6 +142,18 @@ class TestReplicas:
         await harness.call("UpdateLocation", request, harness.tokens.staff("locations.write"))
         await factories.shows(harness, "A", (0, 0, 0))
         await factories.shows(other, "A", (0, 0, 0))
+
+    async def test_who_watches_at_one_sees_at_once_what_the_other_commits(
+        self, harness: ServiceHarness, other: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 9)
+        await factories.shows(other, "A", (9, 0, 9))
+        # Nothing is announced while somebody else announces: only the signal can tell.
+        async with harness.transactions() as session:
+            await session.execute(ANNOUNCING)
+            await factories.reserve(harness, wanted("A", 2))
+            await factories.shows(other, "A", (9, 2, 7))
+            assert await session.fetchval(UNTOLD) > 0
 
     async def test_a_policy_set_at_one_counts_at_the_other(
         self, harness: ServiceHarness, other: ServiceHarness

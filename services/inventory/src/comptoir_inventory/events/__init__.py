@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import Message
 
-from comptoir.inventory.v1 import events_pb2
+from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir_inventory.domain.locations import Location
 from comptoir_inventory.domain.reservations import Reservation, State
 from comptoir_inventory.domain.stock import Availability, Level, Movement, Turn
@@ -31,6 +31,12 @@ def availability_state(entry: Availability) -> events_pb2.AvailabilityState:
     return events_pb2.AvailabilityState(
         sku=entry.sku, availability=resources.availability_to(entry)
     )
+
+
+def levels_changed(sku: str, levels: Iterable[Level]) -> events_pb2.LevelsChanged:
+    """Figures of a sku that are being committed, for the other replicas."""
+    figures = stock_pb2.Availability(sku=sku, levels=map(resources.level_to, levels))
+    return events_pb2.LevelsChanged(sku=sku, availability=figures)
 
 
 def location_state(location: Location) -> events_pb2.LocationState:

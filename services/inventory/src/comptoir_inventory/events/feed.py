@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from comptoir.inventory.v1 import events_pb2
 from comptoir_inventory.domain.stock import Level
 from comptoir_inventory.events.resources import levels_from
-from comptoir_runtime.bus import Bus, Follower
+from comptoir_runtime.bus import Bus, Follower, signals
 
 # How long after a lost connection the news of the meantime may still be on its way.
 SETTLING_SECONDS = 2.0
@@ -25,6 +25,9 @@ class Listener(Protocol):
 
     def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
         """Figures of a sku that some replica has published."""
+
+    def glimpsed(self, sku: str, levels: Sequence[Level]) -> None:
+        """Figures of a sku at some places that some replica has just committed."""
 
     def places_changed(self) -> None:
         """A location is new, or another than before."""
@@ -53,6 +56,8 @@ class Feed:
         unobserve = self._bus.on_change(self._connection_changed)
         states = [events_pb2.AvailabilityState, events_pb2.LocationState]
         follower = Follower(self._bus, states, self._received)
+        # What is published is gathered first, for a quarter of a second at most. This is not.
+        glimpses = signals(self._bus, events_pb2.LevelsChanged, callback=self._glimpsed)
         try:
             await follower.caught_up()
             self._live_from = self._clock()
@@ -60,6 +65,7 @@ class Feed:
         finally:
             self._live_from = math.inf
             unobserve()
+            await glimpses.close()
             await follower.close()
 
     def _connection_changed(self) -> None:
@@ -67,6 +73,10 @@ class Feed:
             self._listener.missed()
         if self._live_from != math.inf:
             self._live_from = self._clock() + SETTLING_SECONDS
+
+    def _glimpsed(self, event: events_pb2.LevelsChanged) -> None:
+        if self._listener is not None:
+            self._listener.glimpsed(event.sku, levels_from(event.availability))
 
     def _received(self, event: Any) -> None:
         if self._listener is None:

@@ -25,7 +25,7 @@ def availability_to(entry: Availability, *, by_location: bool = True) -> stock_p
         sku=entry.sku,
         available=entry.available,
         levels=[
-            _level_to(level, *entry.beyond.get(level.location, NOTHING_BEYOND))
+            level_to(level, *entry.beyond.get(level.location, NOTHING_BEYOND))
             for level in (entry.levels if by_location else ())
         ],
         revision=entry.revision,
@@ -36,7 +36,10 @@ def availability_to(entry: Availability, *, by_location: bool = True) -> stock_p
     )
 
 
-def _level_to(level: Level, beyond: int, expected_at: datetime | None) -> stock_pb2.StockLevel:
+def level_to(
+    level: Level, beyond: int = 0, expected_at: datetime | None = None
+) -> stock_pb2.StockLevel:
+    """The figures at one location; what may be sold beyond them is told by whoever looked it up."""
     return stock_pb2.StockLevel(
         location=level.location,
         on_hand=level.on_hand,

@@ -1,7 +1,8 @@
 """What this process shows of stock: an image in memory, fed by commits.
 
-Those of this process are shown when they are committed, those of other replicas when they have
-published them. A place never goes back to older figures: each has a version that only grows.
+Those of this process are shown when they are committed, those of other replicas when their signal
+comes, milliseconds later, and at the latest when they have published them. A place never goes back
+to older figures: each has a version that only grows.
 """
 
 from __future__ import annotations
@@ -56,11 +57,14 @@ class _Shown:
 
     def learn(self, levels: Iterable[Level], now: datetime) -> None:
         for level in levels:
-            known = self.levels.get(level.location)
-            if known is None or known.version < level.version:
+            if self.is_news(level):
                 self.levels[level.location] = level
         self.learnt_at = now
         self.answers.clear()
+
+    def is_news(self, level: Level) -> bool:
+        known = self.levels.get(level.location)
+        return known is None or known.version < level.version
 
 
 class Board:
@@ -85,7 +89,10 @@ class Board:
             if kind is not None:
                 session.emit(events.stock_turned(kind, change.level))
         if changes:
-            session.after_commit(partial(self._show, [change.level for change in changes]))
+            levels = [change.level for change in changes]
+            for sku, those in _by_sku(levels).items():
+                session.signal(events.levels_changed(sku, those))
+            session.after_commit(partial(self._show, levels))
 
     def terms_changed(self, session: Session, skus: Sequence[str]) -> None:
         """Forgets what is known of skus once it is committed that they are sold otherwise."""
@@ -111,6 +118,14 @@ class Board:
             else:
                 shown.learn(levels, self._now())
         self._wake_watchers([sku])
+
+    def glimpsed(self, sku: str, levels: Sequence[Level]) -> None:
+        """Figures of a sku at some places that some replica has just committed."""
+        shown = self._skus.get(sku)
+        # Most are this process's own, whose answers stay as they are.
+        if shown is not None and any(map(shown.is_news, levels)):
+            shown.learn(levels, self._now())
+            self._wake_watchers([sku])
 
     def places_changed(self) -> None:
         """A location is new, or another than before."""
@@ -200,11 +215,9 @@ class Board:
                 places = await location_store.everywhere(session)
                 if moment == self._places_moment:
                     self._places = places
-        by_sku: dict[str, list[Level]] = defaultdict(list)
-        for level in levels:
-            by_sku[level.sku].append(level)
+        by_sku = _by_sku(levels)
         for sku, shown in loading.items():
-            shown.learn(by_sku[sku], self._now())
+            shown.learn(by_sku.get(sku, ()), self._now())
             shown.has_terms = sku in terms
             shown.loaded = True
             if not shown.levels and self._skus.get(sku) is shown:
@@ -233,6 +246,13 @@ class Board:
         for sku in skus:
             for woken in self._watchers.get(sku, ()):
                 woken.set()
+
+
+def _by_sku(levels: Iterable[Level]) -> dict[str, list[Level]]:
+    found: dict[str, list[Level]] = defaultdict(list)
+    for level in levels:
+        found[level.sku].append(level)
+    return found
 
 
 def _answer(
