@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import uvloop
@@ -33,6 +34,7 @@ class Gateway:
     def __init__(self) -> None:
         self.address = ""
         """host:port it listens on."""
+        self._leave: Callable[[], None]
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -43,6 +45,10 @@ class Gateway:
             await gateway._open(settings)
             gateway._stack = gateway._stack.pop_all()
         return gateway
+
+    def leave(self) -> None:
+        """Says that it goes: to load balancers, and with each answer on every connection."""
+        self._leave()
 
     async def stop(self) -> None:
         """Drains and stops: first the server, the connections behind it last."""
@@ -71,9 +77,14 @@ class Gateway:
         self.address = await server.start(settings.listen)
         stack.push_async_callback(server.stop)
         stack.callback(streams.close)
-        stack.callback(platform.drain)
         if telemetry.exporting():
             await stack.enter_async_context(supervised([event_loop.watch]))
+
+        def leave() -> None:
+            platform.drain()
+            app.leave()
+
+        self._leave = leave
 
 
 def routes(
@@ -103,6 +114,8 @@ async def serve(settings: GatewaySettings) -> None:
     log.info("listening", extra={"listening": gateway.address})
     await stopping.wait()
     log.info("draining")
+    gateway.leave()
+    await asyncio.sleep(settings.leave_seconds)
     await gateway.stop()
     log.info("stopped")
     telemetry.shut_down()

@@ -198,6 +198,17 @@ class TestPlatform:
             with pytest.raises(httpx.ConnectError):
                 await client.get("/healthz")
 
+    async def test_before_that_clients_are_sent_elsewhere(self, services: FakeServices) -> None:
+        gateway = await Gateway.start(settings_for(services))
+        async with httpx.AsyncClient(base_url=f"http://{gateway.address}") as client:
+            assert "connection" not in (await client.get("/healthz")).headers
+            gateway.leave()
+
+            answer = await client.get("/healthz")
+            assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+            assert (await client.get("/readyz")).status_code == 503
+        await gateway.stop()
+
 
 @contextlib.asynccontextmanager
 async def connected(

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 COMPRESS_FROM = 4096
 _PROBLEM: Header = (b"content-type", MEDIA_TYPE)
 _NO_STORE: Header = (b"cache-control", b"no-store")
+_CLOSE: Sequence[Header] = ((b"connection", b"close"),)
 _FULL: Sequence[Header] = ((b"retry-after", b"1"),)
 
 _requests = telemetry.histogram(names.HTTP_SERVER_REQUEST_DURATION)
@@ -42,6 +43,11 @@ class App:
         self._max_requests = max_requests
         self._always = headers.SECURITY + (headers.STRICT if strict_transport else ())
         self._running = 0
+        self._farewell: Sequence[Header] = ()
+
+    def leave(self) -> None:
+        """Closes each connection after its next answer, so that clients come back elsewhere."""
+        self._farewell = _CLOSE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -139,6 +145,7 @@ class App:
                 *more,
                 (b"x-request-id", request.id.encode()),
                 *self._always,
+                *self._farewell,
                 *(self._cors.allows(origin) if origin and request.method != "OPTIONS" else ()),
             ],
         }
