@@ -8,12 +8,12 @@ import pytest_asyncio
 from rich.console import Console
 
 from comptoir_local.catalogue.first import Door, ensure_catalogue
-from comptoir_local.demo.cast import Credentials, Stage
+from comptoir_local.demo.cast import Stage
 from comptoir_local.demo.play import Play
 from comptoir_local.demo.provider import Provider
 from comptoir_local.environment import Surroundings
 from tests.journeys.shop import Shop
-from tests.journeys.stage import a_platform
+from tests.journeys.stage import a_platform, stage_of
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -28,12 +28,7 @@ async def surroundings() -> AsyncIterator[Surroundings]:
 @pytest.fixture(scope="session")
 def stage(surroundings: Surroundings) -> Stage:
     """Where the journeys take place."""
-    administrator = surroundings.administrator
-    return Stage(
-        surroundings.gateway_url,
-        surroundings.provider_url,
-        Credentials(administrator.email, administrator.password),
-    )
+    return stage_of(surroundings)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

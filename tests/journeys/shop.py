@@ -107,9 +107,11 @@ class Shop:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, stage: cast.Stage) -> AsyncIterator[Shop]:
+    async def open(
+        cls, stage: cast.Stage, transport: httpx.AsyncBaseTransport | None = None
+    ) -> AsyncIterator[Shop]:
         async with (
-            httpx.AsyncClient(base_url=stage.gateway, timeout=30) as http,
+            httpx.AsyncClient(base_url=stage.gateway, timeout=30, transport=transport) as http,
             httpx.AsyncClient(base_url=stage.provider, timeout=30) as provider,
         ):
             who = stage.administrator

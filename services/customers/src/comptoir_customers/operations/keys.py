@@ -38,9 +38,12 @@ async def ensure_keys(session: Session, vault: KeyVault) -> list[KeyRecord]:
 
     A key is published well before it signs, so that everybody knows it by then.
     """
-    await store.lock(session)
-    keys = await store.all_keys(session)
     now = session.clock.now()
+    keys = await store.all_keys(session)
+    if not next_is_due(keys, now):
+        return keys
+    await store.lock(session)
+    keys = await store.all_keys(session)  # another replica may have made it meanwhile
     if not next_is_due(keys, now):
         return keys
     kid = new_id("key")
