@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class TestLimits:
 
             world.relay(limits=Limits(replicas=3))
             for stream in (FACTS, STATES):
-                await until(lambda stream=stream: is_kept_three_times(world, stream), PATIENCE)
+                await until(partial(is_kept_three_times, world, stream), PATIENCE)
                 assert await is_kept_three_times(world, stream)
             assert (await world.stream(FACTS))["messages"] == 1
 
