@@ -12,16 +12,15 @@ Versions are not counted: a driver is `current` as long as nobody has taken its 
 follow the same row and differ in nothing else are one.
 """
 
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
 
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain import schedule
 from comptoir_orders.domain.placement import (
-    MOVES,
     TERMINAL,
     Outcome,
     State,
@@ -29,7 +28,6 @@ from comptoir_orders.domain.placement import (
     is_written,
 )
 from comptoir_orders.domain.processes import Intent, Kind, PlacementData
-from comptoir_orders.domain.tenders import TenderChoice
 from comptoir_orders.operations.placing import Placing
 from comptoir_orders.operations.runs import Run
 from comptoir_orders.policies.sourcing.fewest_parcels import FewestParcels
@@ -37,82 +35,20 @@ from comptoir_orders.store.processes import Process
 from comptoir_runtime.database import Transactions
 from comptoir_runtime.errors import Failure
 from services.orders.tests.model.neighbours import Held, Neighbours, Others, Town, Way
-
-Moves = Mapping[State, Mapping[Outcome, State]]
-
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-UNDONE = (State.FAILED, State.CANCELLED)
-IN_TIME, TOO_LATE, HOLD_OVER = range(3)
-_NOWS = (BEGAN, BEGAN + timedelta(days=1), BEGAN + timedelta(days=1))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is explored; the budgets bound it."""
-
-    placements: int = 1
-    crowd: bool = True
-    """Others take the unit, or the cart, and give it back whenever they like."""
-    tenders: tuple[TenderChoice, ...] = (TenderChoice("card", ""),)
-    one_cart: bool = False
-    """Two tabs: all are of the same cart."""
-    crashes: int = 2
-    """Drivers that die, or that are stopped for longer than their lease and go on later."""
-    tricks: int = 1
-    """Requests that arrive late or twice, and providers that change their mind after a no."""
-    calling_off: bool = True
-    moves: Moves = field(default_factory=lambda: MOVES)
-    fenced: bool = True
-    """False: an overtaken driver's writes count."""
-    hears: bool = True
-    """False: money that turns up after the end is kept."""
-    heeds: bool = True
-    """False: what was called off can still be placed."""
-
-
-class Row(NamedTuple):
-    """The process, as it is written; `news` is whether anybody ever nudged it."""
-
-    state: State
-    document: int
-    leased: bool = True
-    called_off: bool = False
-    news: bool = False
-    time: int = IN_TIME
-
-
-class Driver(NamedTuple):
-    """Somebody who works on the row: `heard` is whether they know that it was called off.
-
-    `first` matters only before anything was asked of anybody.
-    """
-
-    state: State
-    document: int
-    current: bool
-    heard: bool
-    first: bool = False
-
-
-class World(NamedTuple):
-    """Everything that has to do with one placement."""
-
-    row: Row
-    drivers: tuple[Driver, ...]
-    around: Neighbours = Neighbours()
-    announced: bool = True
-    """False while inventory has not heard of its order yet."""
-    void: bool = False
-    """Whether its money is to be given up after the end."""
-
-
-class Move(NamedTuple):
-    """What may happen next, and what it costs of the budgets."""
-
-    name: str
-    world: World
-    crashes: int = 0
-    tricks: int = 0
+from services.orders.tests.model.worlds import (
+    BEGAN,
+    HOLD_OVER,
+    IN_TIME,
+    NOWS,
+    UNDONE,
+    Driver,
+    Move,
+    Row,
+    Setting,
+    Standing,
+    Step,
+    World,
+)
 
 
 class Placements:
@@ -122,6 +58,10 @@ class Placements:
         self.setting = setting
         self._documents: dict[PlacementData, int] = {}
         self._known: list[PlacementData] = []
+        self._ends: dict[int, int] = {}
+        self._known_steps: dict[
+            tuple[Standing, Neighbours, Others], Sequence[tuple[str, int, Step]]
+        ] = {}
         self._town = Town()
         self._clock = _Clock()
         self._placing = Placing(
@@ -163,36 +103,51 @@ class Placements:
     # --- drivers -------------------------------------------------------------------------------
 
     def _driven(self, world: World, driver: Driver, others: Others, tricks: bool) -> Iterator[Move]:
-        asks = driver.state in (State.STOCK_HELD, State.UNKNOWN)
-        seen = set()
-        for way in Way:
-            costs = way in (Way.LATE, Way.TWICE)
+        row, seen = world.row, set()
+        if driver.state is State.AUTHORISED and not driver.heard:
+            yield Move(driver.state, self._stepped(world, driver, self._place(row, driver, others)))
+            return
+        at = (driver.state, driver.document, driver.heard, driver.first, row.time)
+        for name, costs, step in self._steps_at(at, world.around, others):
             if costs and not tricks:
                 continue
-            for says in PaymentStatus if asks else (PaymentStatus.AUTHORISED,):
-                following = self._step(world, driver, others, way, says)
-                if (costs, following) not in seen:
-                    seen.add((costs, following))
-                    yield Move(f"{driver.state} {way} {says}", following, tricks=int(costs))
+            following = self._stepped(world, driver, step)
+            if (costs, following) not in seen:
+                seen.add((costs, following))
+                yield Move(name, following, tricks=costs)
 
-    def _step(
-        self, world: World, driver: Driver, others: Others, way: Way, says: PaymentStatus
-    ) -> World:
-        row = world.row
-        self._clock.moment = _NOWS[row.time]
-        self._town.become(world.around, others, way, says)
-        run = Run(
-            self._saved[driver.heard, driver.first], driver.state, self._known[driver.document]
-        )
-        if driver.state is State.AUTHORISED and not driver.heard:
-            outcome = self._place(row, driver, others, run)
-            if outcome is None:
-                return _without(world, driver)
-        else:
-            outcome = _finish(self._placing.outcome(run))
-        state = self.setting.moves[driver.state][outcome]
-        document = self._number_of(replace(run.data, refusal=None))
-        world = world._replace(around=self._town.frozen())
+    def _steps_at(
+        self, at: Standing, around: Neighbours, others: Others
+    ) -> Sequence[tuple[str, int, Step]]:
+        """All that may come of a driver's next step, whoever else drives: worked out once."""
+        known = self._known_steps.get((at, around, others))
+        if known is not None:
+            return known
+        state, document, heard, first, time = at
+        asks = state in (State.STOCK_HELD, State.UNKNOWN)
+        steps: dict[tuple[int, Step], str] = {}
+        self._clock.moment = NOWS[time]
+        for way in Way:
+            for says in PaymentStatus if asks else (PaymentStatus.AUTHORISED,):
+                self._town.become(around, others, way, says)
+                run = Run(self._saved[heard, first], state, self._known[document])
+                outcome = _finish(self._placing.outcome(run))
+                noted = self._number_of(replace(run.data, refusal=None))
+                step = Step(outcome, noted, self._town.frozen())
+                costs = int(way in (Way.LATE, Way.TWICE))
+                steps.setdefault((costs, step), f"{state} {way} {says}")
+        found = [(name, costs, step) for (costs, step), name in steps.items()]
+        self._known_steps[at, around, others] = found
+        return found
+
+    def _stepped(self, world: World, driver: Driver, step: Step | None) -> World:
+        """What a step leaves; without one, its driver has lost the row and goes."""
+        if step is None:
+            return _without(world, driver)
+        row, document = world.row, step.document
+        state = self.setting.moves[driver.state][step.outcome]
+        if step.around is not None:
+            world = world._replace(around=step.around)
         goes_on = is_written(driver.state, state)
         if not (goes_on or is_parked(driver.state, state) or state in TERMINAL):
             return _instead(
@@ -202,7 +157,7 @@ class Placements:
             return _without(world, driver)
         row = row._replace(state=state, document=document, leased=goes_on)
         if state in TERMINAL:  # what does not matter any more is not told apart
-            document = self._number_of(replace(run.data.ended(), refusal=None))
+            document = self._ended(document)
             time = IN_TIME if state is State.PLACED else row.time
             late = state in UNDONE and row.news and self.setting.hears
             row = Row(state, document, leased=False, time=time)
@@ -214,16 +169,19 @@ class Placements:
             return _instead(world, driver, changed)
         return _without(world, driver)
 
-    def _place(self, row: Row, driver: Driver, others: Others, run: Run) -> Outcome | None:
+    def _place(self, row: Row, driver: Driver, others: Others) -> Step | None:
         """The one statement; None when the row is somebody else's."""
-        if not schedule.still_ours(run.hold_until, self._clock.now()):
-            return Outcome.LATE
+        document = driver.document
+        hold_until = self._known[document].hold_until
+        assert hold_until is not None, "nobody pays before the stock is held"
+        if not schedule.still_ours(hold_until, NOWS[row.time]):
+            return Step(Outcome.LATE, document, None)
         if self.setting.fenced and not driver.current:
             return None
         if row.called_off and self.setting.heeds:
-            run.note(abandoned="no more")
-            return Outcome.ABANDONED
-        return Outcome.LATE if others.ordered else Outcome.DONE
+            called_off = replace(self._known[document], abandoned="no more")
+            return Step(Outcome.ABANDONED, self._number_of(called_off), None)
+        return Step(Outcome.LATE if others.ordered else Outcome.DONE, document, None)
 
     # --- the row -------------------------------------------------------------------------------
 
@@ -285,6 +243,11 @@ class Placements:
         self._town.become(world.around, others, Way.OK, status)
         self._town.settle(payment, status)
         return Move(f"money is {status}", world._replace(around=self._town.frozen()))
+
+    def _ended(self, document: int) -> int:
+        if document not in self._ends:
+            self._ends[document] = self._number_of(self._known[document].ended())
+        return self._ends[document]
 
     def _number_of(self, data: PlacementData) -> int:
         number = self._documents.get(data)

@@ -10,7 +10,7 @@ import pytest
 
 from comptoir_orders.domain.placement import MOVES, Outcome, State
 from services.orders.tests.model.explore import explore
-from services.orders.tests.model.placements import Moves, Setting
+from services.orders.tests.model.worlds import Moves, Setting
 
 SMALL = Setting(crashes=0, tricks=0, calling_off=False)
 
