@@ -7,7 +7,8 @@ RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-1
     && install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data
 COPY entrypoint.sh /usr/local/bin/entrypoint.sh
 ENV PATH="/usr/lib/postgresql/17/bin:$PATH" \
-    PGDATA=/var/lib/postgresql/data
+    PGDATA=/var/lib/postgresql/data \
+    PGHOST=/tmp
 # Its number is the package's to choose.
 # hadolint ignore=DL3066
 USER postgres
