@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from comptoir_runtime import migrations
 from comptoir_runtime.auth import KeyRing
 from comptoir_runtime.database import Transactions
+from comptoir_runtime.errors import Overloaded
 
 log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[bool]]
 INTERVAL_SECONDS = 2.0
 TIMEOUT_SECONDS = 2.0
+TIMES_LATE = 3
+"""A check that passed may be late as often before it counts as failed; the machine may be busy."""
 
 
 class Readiness:
@@ -24,6 +27,7 @@ class Readiness:
         self._checks = dict(checks)
         self._tell = tell
         self._missing: frozenset[str] | None = None
+        self._late: dict[str, int] = {}
 
     async def watch(self) -> None:
         """Asks for ever; quickly while something is missing, calmly afterwards."""
@@ -43,9 +47,18 @@ class Readiness:
         return missing
 
     async def _passes(self, name: str) -> bool:
+        was_good = self._missing is not None and name not in self._missing
+        late = self._late.pop(name, 0)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await self._checks[name]()
+        except Overloaded:
+            # Busy is not broken. Callers leave who is not ready, and the others would get its
+            # calls, too, until nobody is ready.
+            return was_good
+        except TimeoutError:
+            self._late[name] = late + 1
+            return was_good and late + 1 < TIMES_LATE
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
             log.debug("a readiness check failed", extra={"check": name, "error": repr(error)})
             return False
