@@ -43,8 +43,8 @@ KINDS = {
 AT_ONCE = 2
 NO_TESTS_COLLECTED = 5
 RUN_SECONDS = 600
-# Faults are waited out, and with SIZE=full they take a night.
-FAULTS_SECONDS = {"": 3600, "full": 12 * 3600}
+# Faults are waited out, and with another SIZE they take a night.
+FAULTS_SECONDS, NIGHT_SECONDS = 3600, 12 * 3600
 # Images are built, the first time with a distribution below them.
 CONTAINERS_SECONDS = 3600
 LAST_WORDS_SECONDS = 5
@@ -170,8 +170,9 @@ def patience(kind: str) -> int:
     """Seconds that one run may take."""
     if kind == "containers":
         return CONTAINERS_SECONDS
-    size = os.environ.get("FAULTS_SIZE", "")
-    return FAULTS_SECONDS.get(size, FAULTS_SECONDS[""]) if kind == "faults" else RUN_SECONDS
+    if kind != "faults":
+        return RUN_SECONDS
+    return NIGHT_SECONDS if os.environ.get("FAULTS_SIZE") else FAULTS_SECONDS
 
 
 async def relay_lines(lines: asyncio.StreamReader, prefix: str) -> None:

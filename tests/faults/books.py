@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from comptoir_audit.audit import audit
-from comptoir_audit.invariants.events import E2, E2_PUBLISHED
+from comptoir_audit.invariants.events import E2, E2_PUBLISHED, E3
 from comptoir_audit.sources import Connections
 from tests.faults.world import World
 
@@ -71,10 +71,10 @@ async def unrest(world: World) -> list[str]:
 
 
 async def _news_under_way(world: World) -> list[str]:
-    """Events that are not published, or not taken in by all who want to know."""
+    """Events that are not published, not taken in by all who want to know, or looked for."""
     async with Connections.open(world.surroundings.audited) as connections:
         report = await audit(
-            connections, grace=AT_ONCE, pause=AT_ONCE, invariants=(E2_PUBLISHED, *E2)
+            connections, grace=AT_ONCE, pause=AT_ONCE, invariants=(E2_PUBLISHED, *E2, E3)
         )
     return [str(finding) for finding in report.findings]
 

@@ -17,16 +17,22 @@ from tests.faults.staff import Clerk
 from tests.faults.witness import Deed, Witness
 from tests.faults.world import PATIENCE_SECONDS, World
 
-FULL = os.environ.get("FAULTS_SIZE", "") == "full"
+_SIZE = os.environ.get("FAULTS_SIZE", "")
+FULL = _SIZE == "full"
 """Whether to take the time that a night has."""
+KILLS, ORDERS = (500, 20_000) if FULL else (6, 40)
+"""How many processes are killed at random, and how much is bought meanwhile."""
+if _SIZE.isdecimal():
+    KILLS, ORDERS = int(_SIZE), int(_SIZE) * 40
+_IS_LONG = FULL or KILLS > 6
 
 # All tests live in the loop of the platform. The first of them waits for its start.
 FAULT = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(6 * 3600 if FULL else 1800),
+    pytest.mark.timeout(8 * 3600 if _IS_LONG else 1800),
 ]
 # While processes are killed all the time a buyer may have to ask for long.
-_PATIENCE_SECONDS = 1800.0 if FULL else PATIENCE_SECONDS
+_PATIENCE_SECONDS = 1800.0 if _IS_LONG else PATIENCE_SECONDS
 _PLENTY, _FEW = 1_000_000, 25
 _PLACES = ("warehouse_paris", "warehouse_lyon")
 
@@ -75,6 +81,8 @@ class Night:
     goods: Goods
     rows: list[Row] = field(default_factory=list)
     witnesses: list[Path] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    """Findings that a scene has been told of: they are not the next one's."""
     poisoned: set[str] = field(default_factory=set)
     """Subjects of events that nobody can read, and that have to end in quarantine."""
 
@@ -134,6 +142,8 @@ class Scene:
         """Judges all that has been so far, and writes this scene into the table."""
         night = self.night
         told = await judge(night.world, night.witnesses, self.path, night.poisoned)
+        told.findings = [each for each in told.findings if each not in night.known]
+        night.known.update(told.findings)
         seconds = time.monotonic() - self._started
         night.rows.append(Row(self.fault, self.world.kills - self._kills, seconds, told))
         return told

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.faults.buyers import BY_CARD, COUPON
 from tests.faults.client import Json
-from tests.faults.scene import FAULT, FULL, Scene
+from tests.faults.scene import FAULT, FULL, KILLS, ORDERS, Scene
 
 pytestmark = FAULT
 
@@ -106,12 +106,11 @@ class TestCrashes:
     async def test_f3_services_killed_at_random_and_all_at_once_lose_nothing(
         self, scene: Scene
     ) -> None:
-        kills, orders = (500, 20_000) if FULL else (6, 40)
         names = ["orders", "inventory", "payments", "cart", "gateway", "customers", "pim"]
-        crowd = scene.crowd(16 if FULL else 8)
+        crowd = scene.crowd(8 if KILLS < 10 else 16)
         done = 0
-        shopping = asyncio.create_task(crowd.shop(lambda: done < kills or crowd.placed < orders))
-        while done < kills:
+        shopping = asyncio.create_task(crowd.shop(lambda: done < KILLS or crowd.placed < ORDERS))
+        while done < KILLS:
             await asyncio.sleep(random.uniform(0.5, 2.5))
             victims = random.sample(names, random.choice((1, 1, 1, 2)))
             await scene.world.kill(*victims)
@@ -123,4 +122,4 @@ class TestCrashes:
 
         verdict = await scene.verdict()
         assert verdict.findings == []
-        assert verdict.acknowledged >= orders
+        assert verdict.acknowledged >= ORDERS

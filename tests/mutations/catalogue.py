@@ -35,6 +35,14 @@ EVENTS = (
         f"{_RUNTIME_TESTS}/test_consumer.py -k one_transaction",
     ),
     Mutant(
+        "the outbox is written after the commit",
+        f"{_RUNTIME}/database/transactions.py",
+        "            flush.hold(self._session, link)\n            await link.commit()\n",
+        "            await link.commit()\n            link.begin()\n"
+        "            flush.hold(self._session, link)\n            await link.commit()\n",
+        f"{_RUNTIME_TESTS}/test_transactions.py -k cannot_be_written_down",
+    ),
+    Mutant(
         "the outbox is published in the wrong order",
         f"{_RUNTIME}/outbox/statements.py",
         """WHERE published_at IS NULL
@@ -152,6 +160,20 @@ STOCK = (
         "FROM reservation WHERE state = 1 AND expires_at <= $1",
         "FROM reservation WHERE expires_at <= $1",
         f"{_STOCK_TESTS}/test_reservations.py -k leaves_what_was_confirmed",
+    ),
+    Mutant(
+        "stock is promised without its guard",
+        f"{_STOCK}/store/stock.py",
+        "        AND s.reserved + k.held >= 0 AND (k.needed IS NULL OR {_FREE} >= k.needed)\n",
+        "        AND s.reserved + k.held >= 0\n",
+        f"{_STOCK_TESTS}/test_competing.py -k no_unit_twice",
+    ),
+    Mutant(
+        "what is given back stays promised",
+        f"{_STOCK}/domain/stock.py",
+        "    return Change(units.sku, units.location, promised=-units.units)\n",
+        "    return Change(units.sku, units.location)\n",
+        f"{_STOCK_TESTS}/test_reservations.py -k gives_back_what_was_not_confirmed",
     ),
 )
 

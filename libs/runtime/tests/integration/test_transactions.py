@@ -101,6 +101,24 @@ class TestTransaction:
         assert await read(database, ANSWERS) == []
         assert (heard.outbox, heard.signals, called) == (0, [], [])
 
+    async def test_a_change_whose_event_cannot_be_written_down_is_not_made(
+        self, database: Database, runtime_url: str
+    ) -> None:
+        async def change_and_tell() -> None:
+            async with database.transactions() as session:
+                await session.execute(RECORD, "a")
+                session.emit(sample.ThingHappened(thing_id="a"))
+
+        # Refused with the commit itself: until then nothing has gone wrong.
+        admin = await asyncpg.connect(runtime_url)
+        await admin.execute("ALTER TABLE outbox ADD CONSTRAINT is_full CHECK (false) NOT VALID")
+        await admin.close()
+        with pytest.raises(asyncpg.CheckViolationError):
+            await change_and_tell()
+
+        assert await read(database, COUNTS) == []
+        assert await read(database, OUTBOX) == []
+
     async def test_news_is_told_after_commit(self, database: Database) -> None:
         heard, called = Heard(), []
         database.announce_to(heard)
