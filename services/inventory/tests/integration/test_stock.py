@@ -6,6 +6,8 @@ import pytest
 
 from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
+from comptoir_inventory.domain.stock import Change
+from comptoir_inventory.store import stock as stock_store
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
@@ -178,3 +180,17 @@ class TestBooks:
         with pytest.raises(Exception, match="has ended"):
             async with harness.transactions() as session:
                 await session.execute("UPDATE reservation SET state = 2")
+
+    async def test_what_is_not_there_is_promised_to_nobody_whatever_was_decided(
+        self, harness: ServiceHarness
+    ) -> None:
+        """S2: the statement that changes the figures has the last word."""
+        await factories.stocked(harness, "A", 2)
+        await factories.reserve(harness, wanted("A", 1))
+        too_many = Change("A", "lyon", reserved=2, promised=2, needed=2)
+
+        async with harness.transactions() as session:
+            changed = await stock_store.change(session, [too_many])
+
+        assert changed == []
+        assert await factories.figures(harness, "A") == (2, 1, 1)
