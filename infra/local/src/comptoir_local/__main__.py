@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from comptoir_local import auditing, elsewhere, status
+from comptoir_local import auditing, elsewhere, shell, status
 from comptoir_local.embedded import LaunchError
 from comptoir_local.platform import Crashed, Options, Platform, StartFailed
 from comptoir_local.stopping import stopped_by_signals
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(elsewhere.make_keys(parsed))
     if parsed.command == "load":
         sys.exit(elsewhere.load(parsed, console))
+    if parsed.command == "env":
+        sys.exit(shell.show(workspace, parsed.service))
     options = Options(
         database_url=os.environ.get("DATABASE_URL") or None,
         nats_url=os.environ.get("NATS_URL") or None,
@@ -73,7 +75,11 @@ def _parser() -> argparse.ArgumentParser:
         "audit", help="compare what all services and the payment provider have written"
     )
     auditing.add_arguments(audit)
-    for command in (up, show, audit):
+    env = commands.add_parser(
+        "env", help='what a service is told, for a shell: eval "$(comptoir env cart)"'
+    )
+    env.add_argument("service", choices=shell.NAMES)
+    for command in (up, show, audit, env):
         command.add_argument(
             "--data", type=Path, default=DEFAULT, help=f"folder of all data (default: {DEFAULT})"
         )

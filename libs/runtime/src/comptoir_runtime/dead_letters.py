@@ -22,11 +22,13 @@ WHERE id = $1 AND state <> 'trying'
 FOR UPDATE"""
 _COUNT = """
 SELECT producer, count(*) AS count FROM dead_letter WHERE state = 'quarantined' GROUP BY producer"""
+_DISCARD = "UPDATE dead_letter SET state = 'discarded', error = $2 WHERE id = $1"
 _DONE = "UPDATE dead_letter SET state = $2 WHERE id = $1"
 
 QUARANTINED = "quarantined"
 REDRIVEN = "redriven"
 OBSOLETE = "obsolete"
+DISCARDED = "discarded"
 
 
 _quarantined = gauge(names.DEAD_LETTERS)
@@ -58,14 +60,30 @@ class DeadLetters:
         A letter that is not in quarantine any more is answered as it is; one that nobody handles
         any more becomes obsolete. Raises `NoSuchDeadLetter`, `EventStillFails`.
         """
-        row = await session.fetchrow(_FIND, event_id)
-        if row is None:
-            raise NoSuchDeadLetter("no such event is in quarantine")
+        row = await self._find(session, event_id)
         if row["state"] != QUARANTINED:
             return row, row["state"]
         state = REDRIVEN if await self._handle(session, row) else OBSOLETE
         await session.execute(_DONE, event_id, state)
         return row, state
+
+    async def discard(self, session: Session, event_id: UUID, remark: str) -> Row:
+        """Gives a quarantined event up, with a remark on who and why; answers the letter.
+
+        A letter that is not in quarantine any more is answered as it is. Raises
+        `NoSuchDeadLetter`.
+        """
+        row = await self._find(session, event_id)
+        if row["state"] == QUARANTINED:
+            await session.execute(_DISCARD, event_id, f"{row['error']}; {remark}")
+            row = await self._find(session, event_id)
+        return row
+
+    async def _find(self, session: Session, event_id: UUID) -> Row:
+        row = await session.fetchrow(_FIND, event_id)
+        if row is None:
+            raise NoSuchDeadLetter("no such event is in quarantine")
+        return row
 
     async def _handle(self, session: Session, row: Row) -> bool:
         # Its numbers count no more: they were taken in when it was put aside.

@@ -12,7 +12,13 @@ from comptoir.events.v1 import events_service_pb2 as pb
 from comptoir_runtime import paging
 from comptoir_runtime.bus import BusUnavailable
 from comptoir_runtime.database import Row
-from comptoir_runtime.dead_letters import OBSOLETE, QUARANTINED, REDRIVEN, DeadLetters
+from comptoir_runtime.dead_letters import (
+    DISCARDED,
+    OBSOLETE,
+    QUARANTINED,
+    REDRIVEN,
+    DeadLetters,
+)
 from comptoir_runtime.errors import Unavailable
 from comptoir_runtime.rpc import Binding, Call, process, query, step
 
@@ -21,6 +27,7 @@ _STATES = {
     QUARANTINED: pb.DeadLetter.STATE_QUARANTINED,
     REDRIVEN: pb.DeadLetter.STATE_REDRIVEN,
     OBSOLETE: pb.DeadLetter.STATE_OBSOLETE,
+    DISCARDED: pb.DeadLetter.STATE_DISCARDED,
 }
 _NAMES = {number: name for name, number in _STATES.items()}
 _BEGINNING = ("2000-01-01T00:00:00+00:00", str(UUID(int=0)))
@@ -80,6 +87,15 @@ class EventsService:
     ) -> pb.RedriveDeadLetterResponse:
         row, state = await self._dead_letters.redrive(call.session, UUID(request.id))
         return pb.RedriveDeadLetterResponse(dead_letter=_letter(row, state))
+
+    @step
+    async def DiscardDeadLetter(  # noqa: N802 - named by the proto
+        self, request: pb.DiscardDeadLetterRequest, call: Call
+    ) -> pb.DiscardDeadLetterResponse:
+        who = "nobody" if call.principal is None else call.principal.subject
+        remark = f"discarded by {who}: {request.reason}"
+        row = await self._dead_letters.discard(call.session, UUID(request.id), remark)
+        return pb.DiscardDeadLetterResponse(dead_letter=_letter(row, row["state"]))
 
 
 def binding(replayer: Replayer, dead_letters: DeadLetters) -> Binding:

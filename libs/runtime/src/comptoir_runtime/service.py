@@ -1,7 +1,7 @@
 """Composition: what every service's `__main__` hands over to.
 
 `python -m comptoir_<service>` serves, `python -m comptoir_<service> migrate`
-migrates its database.
+migrates its database, `… events` looks after the events of the one that runs.
 """
 
 import argparse
@@ -11,11 +11,11 @@ import importlib
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import grpc
 import uvloop
@@ -26,6 +26,7 @@ from comptoir_runtime import (
     idempotency,
     measuring,
     migrations,
+    operating,
     readiness,
     telemetry,
 )
@@ -43,7 +44,7 @@ from comptoir_runtime.clock import Clock
 from comptoir_runtime.consumer import consumers
 from comptoir_runtime.database import Database, DatabaseSettings, Transactions
 from comptoir_runtime.dead_letters import DeadLetters
-from comptoir_runtime.errors import DatabaseUnavailable
+from comptoir_runtime.errors import DatabaseUnavailable, Failure
 from comptoir_runtime.outbox import Relay
 from comptoir_runtime.rpc import Binding, Pipeline
 from comptoir_runtime.server import Server
@@ -114,6 +115,16 @@ class Runtime:
 
 
 Build = Callable[[Runtime, S], Awaitable[Parts]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[S]):
+    """Something a person does to the database of a service, beside those that serve."""
+
+    name: str
+    help: str
+    run: Callable[[Database, S], Awaitable[str]]
+    """What it says was done."""
 
 
 class Service:
@@ -237,14 +248,11 @@ def main(
     *,
     metadata_module: str,
     migrations_package: str,
+    commands: Sequence[Command[S]] = (),
 ) -> None:
     """The whole `__main__` of a service; exits with 0, 1 (failed) or 2 (wrong settings)."""
-    parser = argparse.ArgumentParser(prog=f"python -m comptoir_{name}")
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="serve until SIGTERM (the default)")
-    migrate = commands.add_parser("migrate", help="bring the database to the newest revision")
-    migrate.add_argument("--check", action="store_true", help="only compare tables and database")
-    arguments = parser.parse_args()
+    arguments = _parser(name, commands).parse_args()
+    own = {each.name: each for each in commands}
     try:
         if arguments.command == "migrate":
             wanted = load(MigrationSettings)
@@ -252,10 +260,44 @@ def main(
             importlib.import_module(metadata_module)
             act = migrations.check if arguments.check else migrations.run
             act(migrations_package, wanted.url)
+        elif arguments.command == "events":
+            asyncio.run(_operate(name, load(Settings), arguments))
+        elif arguments.command in own:
+            asyncio.run(_command(name, load(settings_type), own[arguments.command]))
         else:
             uvloop.run(serve(name, load(settings_type), build, migrations_package))
     except SettingsError as error:
         sys.exit(_usage(error))
+    except Failure as failure:
+        sys.exit(f"{failure.reason}: {failure.message}")
+
+
+def _parser(name: str, commands: Sequence[Command[S]]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m comptoir_{name}")
+    subparsers = parser.add_subparsers(dest="command")
+    subparsers.add_parser("serve", help="serve until SIGTERM (the default)")
+    migrate = subparsers.add_parser("migrate", help="bring the database to the newest revision")
+    migrate.add_argument("--check", action="store_true", help="only compare tables and database")
+    events = subparsers.add_parser("events", help="replay events, look after dead letters")
+    operating.add_arguments(events)
+    for each in commands:
+        subparsers.add_parser(each.name, help=each.help)
+    return parser
+
+
+async def _operate(name: str, settings: Settings, asked: argparse.Namespace) -> None:
+    key, port = settings.service_key, settings.listen.rpartition(":")[2]
+    identity = None if key is None else ServiceIdentity.from_pem(name, key)
+    async for line in operating.run(asked, f"127.0.0.1:{port}", identity):
+        sys.stdout.write(f"{line}\n")
+
+
+async def _command(name: str, settings: S, command: Command[S]) -> None:
+    database = await connect(name, settings)
+    try:
+        sys.stdout.write(f"{await command.run(database, settings)}\n")
+    finally:
+        await database.close()
 
 
 async def serve(name: str, settings: S, build: Build[S], migrations_package: str) -> None:

@@ -215,6 +215,26 @@ class TestConsumer:
         assert await world.value("SELECT state FROM dead_letter") == "redriven"
         assert await world.counts() == {"a": 1}
 
+    async def test_what_is_given_up_has_no_effect_and_says_why(self, world: World) -> None:
+        made = consumers(world.bus, world.database, [subscription(refuse)], IMPATIENT)
+        world.relay()
+        _ = world.background(made[0].run())
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await until(lambda: _dead_letters(world, 1))
+        event_id = await world.value("SELECT id FROM dead_letter")
+        letters = DeadLetters(each.inbox for each in made)
+
+        for _ in range(2):
+            async with world.database.transactions() as session:
+                letter = await letters.discard(session, event_id, "discarded by me: a test")
+
+        assert letter["state"] == "discarded"
+        assert letter["error"].endswith("; discarded by me: a test")
+        assert letter["error"].count("discarded") == 1
+        async with world.database.transactions() as session:
+            assert (await letters.redrive(session, event_id))[1] == "discarded"
+        assert await world.counts() == {}
+
     async def test_what_was_never_put_aside_cannot_be_driven_again(self, world: World) -> None:
         async with world.database.transactions() as session:
             with pytest.raises(NoSuchDeadLetter):
@@ -314,6 +334,10 @@ class TestSubscription:
     async def test_an_event_has_one_handler(self, world: World) -> None:
         with pytest.raises(ValueError, match="two handlers"):
             consumers(world.bus, world.database, [subscription(), subscription()])
+
+
+async def refuse(session: Session, message: Any) -> None:
+    raise ValueError("broken")
 
 
 async def _has(seen: list[Any], count: int) -> bool:

@@ -38,7 +38,7 @@ class TestReplayEvents:
 class TestAccess:
     def test_is_for_services_and_staff_with_the_permission(self) -> None:
         procedures = procedures_of([binding(FakeReplayer(), DeadLetters([]))])
-        assert len(procedures) == 3
+        assert len(procedures) == 4
         for procedure in procedures:
             assert procedure.rule.permissions == {"events.replay"}
             assert (procedure.rule.service, procedure.rule.anyone, procedure.rule.owner) == (

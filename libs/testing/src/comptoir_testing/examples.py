@@ -80,6 +80,13 @@ async def _a_dead_letter(harness: "ServiceHarness") -> Message:
     return events_service_pb2.RedriveDeadLetterRequest(request_id=str(uuid4()), id=first)
 
 
+async def _a_useless_letter(harness: "ServiceHarness") -> Message:
+    first, _ = await _put_aside(harness, 2)
+    return events_service_pb2.DiscardDeadLetterRequest(
+        request_id=str(uuid4()), id=first, reason="the thing is gone"
+    )
+
+
 def _on_duty(tokens: TokenFactory) -> str:
     return tokens.staff("events.replay")
 
@@ -89,6 +96,7 @@ COMMON: Examples = {
     "ReplayEvents": Example(_replay, token=_on_duty),
     "ListDeadLetters": Example(_dead_letters, token=_on_duty),
     "RedriveDeadLetter": Example(_a_dead_letter, token=_on_duty),
+    "DiscardDeadLetter": Example(_a_useless_letter, token=_on_duty),
 }
 
 

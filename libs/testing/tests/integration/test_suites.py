@@ -8,6 +8,7 @@ import pytest
 from google.protobuf.message import Message
 
 from comptoir_runtime.clock import ManualClock
+from comptoir_runtime.events_service import SERVICE as EVENTS_SERVICE
 from comptoir_testing import Example, Examples, ServiceHarness, TokenFactory
 from comptoir_testing.procedures import Procedure, procedures_of
 from comptoir_testing.suites import (
@@ -169,7 +170,7 @@ class TestProcedures:
     def test_all_of_the_protos_and_the_runtime_s_own_are_found(self) -> None:
         own = [method.name for method in SERVICE_DESCRIPTOR.methods]
 
-        of_the_runtime = ["ReplayEvents", "ListDeadLetters", "RedriveDeadLetter"]
+        of_the_runtime = [method.name for method in EVENTS_SERVICE.methods]
         assert list(PROCEDURES) == [*own, *of_the_runtime]
 
     def test_an_access_option_is_read(self) -> None:

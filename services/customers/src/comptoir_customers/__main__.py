@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comptoir.customers.v1 import customers_service_pb2
 from comptoir_contracts.permissions import every_permission
-from comptoir_customers.operations.keys import Signer
+from comptoir_customers.operations.keys import Signer, replace_keys
 from comptoir_customers.operations.people import put_first_staff_member
 from comptoir_customers.operations.sessions import Sessions
 from comptoir_customers.operations.vault import KeyVault
@@ -14,7 +14,7 @@ from comptoir_customers.settings import Settings
 from comptoir_customers.subscribers import subscriptions
 from comptoir_runtime import service
 from comptoir_runtime.auth import Verifier
-from comptoir_runtime.database import Session
+from comptoir_runtime.database import Database, Session
 from comptoir_runtime.rpc import Binding
 from comptoir_runtime.service import Parts, Runtime
 
@@ -45,6 +45,20 @@ async def build(runtime: Runtime, settings: Settings) -> Parts:
     )
 
 
+async def replace_signing_keys(database: Database, settings: Settings) -> str:
+    """For keys that somebody may have."""
+    vault = KeyVault(settings.key_encryption_key)
+    made = await database.transactions.run(lambda session: replace_keys(session, vault))
+    return f"{made.kid} signs from now on; tokens of all other keys are refused"
+
+
+REPLACE_KEYS = service.Command(
+    "replace-keys",
+    "sign users' tokens with a new key from now on, and trust none of the others any more",
+    replace_signing_keys,
+)
+
+
 if __name__ == "__main__":
     service.main(
         "customers",
@@ -52,4 +66,5 @@ if __name__ == "__main__":
         build,
         metadata_module="comptoir_customers.tables",
         migrations_package="comptoir_customers",
+        commands=[REPLACE_KEYS],
     )

@@ -10,6 +10,7 @@ import orjson
 
 from comptoir_customers import events
 from comptoir_customers.domain.keys import (
+    LONGEST_TOKEN,
     PUBLISHED_BEFORE_USE,
     ROTATION,
     KeyRecord,
@@ -60,6 +61,25 @@ async def ensure_keys(session: Session, vault: KeyVault) -> list[KeyRecord]:
     await store.insert(session, made)
     await _publish(session, made)
     return [*keys, made]
+
+
+async def replace_keys(session: Session, vault: KeyVault) -> KeyRecord:
+    """For keys that somebody may have: a new one signs at once, all others are not trusted any
+    more. Whoever has a token of theirs has to refresh it.
+    """
+    await store.lock(session)
+    now = session.clock.now()
+    for key in await store.all_keys(session):
+        if (key.retires_at() or NO_END) > now:
+            gone = replace(key, signs_until=now - LONGEST_TOKEN)
+            await store.end(session, gone.kid, now - LONGEST_TOKEN)
+            await _publish(session, gone)
+    kid = new_id("key")
+    pem, jwk = vault.make(kid)
+    made = KeyRecord(kid, pem, jwk, signs_from=now, signs_until=None)
+    await store.insert(session, made)
+    await _publish(session, made)
+    return made
 
 
 async def get_jwks(session: Session) -> str:
