@@ -13,33 +13,10 @@ UNITS = {"s": "seconds", "By": "bytes"}
 OF_EVERY_SERIES = frozenset({"job", "instance"})
 """From the resource: `comptoir/cart`, and the id of the replica."""
 
-_FUNCTIONS = frozenset(
-    [
-        "absent",
-        "and",
-        "avg",
-        "bool",
-        "by",
-        "count",
-        "group",
-        "group_left",
-        "histogram_quantile",
-        "ignoring",
-        "increase",
-        "label_values",
-        "max",
-        "min",
-        "offset",
-        "on",
-        "or",
-        "rate",
-        "sum",
-        "time",
-        "topk",
-        "unless",
-        "without",
-    ]
-)
+_WORDS = """
+absent and avg bool by count group group_left histogram_quantile ignoring increase label_values
+max min offset on or rate sum time topk unless without"""
+_FUNCTIONS = frozenset(_WORDS.split())
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _RANGE = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
 _LABELS = re.compile(r"\{([^}]*)\}")

@@ -89,14 +89,16 @@ class TestProject:
             assert watched[str(ROOT / name / "src")] == "restart"
         assert watched[str(ROOT / "protos")] == "rebuild"
 
-    def test_telemetry_goes_through_the_collector(self) -> None:
-        collector = yaml.safe_load((FOLDER / "telemetry/collector.yaml").read_text())
+    def test_telemetry_goes_through_the_collector_to_what_shows_it(self) -> None:
+        """What the collector and the dashboards hold is checked in `infra/observability`."""
+        collector, grafana = services()["collector"], services()["grafana"]
+        observability = ROOT / "infra/observability"
 
-        assert collector["service"]["pipelines"].keys() == {"traces", "metrics", "logs"}
-        for pipeline in collector["service"]["pipelines"].values():
-            for kind in ("receivers", "processors", "exporters"):
-                assert set(pipeline[kind]) <= collector[kind].keys()
-        assert collector["exporters"]["otlp"]["endpoint"] == "grafana:4317"
+        assert mounted(collector)[str(observability / "collector.yaml")]["read_only"] is True
+        provider = yaml.safe_load((observability / "grafana/dashboards.yaml").read_text())
+        (place,) = [each["options"]["path"] for each in provider["providers"]]
+        assert mounted(grafana)[str(observability / "dashboards")]["target"] == place
+        assert str(observability / "grafana/dashboards.yaml") in mounted(grafana)
 
 
 class TestImages:

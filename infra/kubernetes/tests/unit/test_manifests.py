@@ -100,6 +100,66 @@ class TestManifests:
             (serving,) = [role["name"] for role in cluster["spec"]["managed"]["roles"]]
             assert (made["database"], made["owner"] == serving) == (serving, False)
 
+    def test_what_all_of_them_are_told_is_what_they_read(self, overlay: str) -> None:
+        (platform,) = [
+            each["data"]
+            for each in manifests(overlay, "ConfigMap")
+            if name_of(each).startswith("platform")
+        ]
+        # Read by gRPC itself.
+        told = set(platform) - {"GRPC_EXPERIMENTS"}
+        assert told <= set().union(*(settings_of(service) for service in SERVICE_NAMES))
+        assert platform["NATS_REPLICAS"] == {"production": "3", "development": "1"}[overlay]
+        collector = platform["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        assert (
+            collector
+            == {
+                "production": "http://opentelemetry-collector:4317",
+                "development": "",
+            }[overlay]
+        )
+
+    def test_replicas_come_and_go_one_by_one_and_stand_apart(self, overlay: str) -> None:
+        budgets = {
+            name_of(each): each["spec"] for each in manifests(overlay, "PodDisruptionBudget")
+        }
+        scalers = {
+            name_of(each): each["spec"] for each in manifests(overlay, "HorizontalPodAutoscaler")
+        }
+        for name, manifest in services(overlay).items():
+            rolling = manifest["spec"]["strategy"]["rollingUpdate"]
+            assert rolling == {"maxUnavailable": 0, "maxSurge": 1}, name
+            pod = manifest["spec"]["template"]
+            keys = {each["topologyKey"] for each in pod["spec"]["topologySpreadConstraints"]}
+            assert keys == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}, name
+            for each in pod["spec"]["topologySpreadConstraints"]:
+                labels = each["labelSelector"]["matchLabels"]
+                assert labels.items() <= pod["metadata"]["labels"].items(), name
+            assert budgets[name]["maxUnavailable"] == (1 if overlay == "production" else "100%")
+            assert scalers[name]["minReplicas"] == (2 if overlay == "production" else 1)
+            assert scalers[name]["scaleTargetRef"]["name"] == name
+
+    def test_every_probe_asks_the_service_itself(self, overlay: str) -> None:
+        for name, manifest in services(overlay).items():
+            only = container(manifest)
+            ports = {each["name"]: each["containerPort"] for each in only["ports"]}
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+                probe = only[kind]
+                if name == "gateway":
+                    assert probe["httpGet"]["port"] in ports
+                else:
+                    assert probe["grpc"]["port"] == ports["grpc"] == GRPC
+            memory = only["resources"]
+            assert memory["requests"]["memory"] == memory["limits"]["memory"], name
+
+    def test_databases_are_migrated_before_the_roll_out(self, overlay: str) -> None:
+        for job in manifests(overlay, "Job"):
+            assert job["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "PreSync"
+            assert job["metadata"]["labels"]["app.kubernetes.io/component"] == "migration"
+            assert container(job)["args"] == ["migrate"]
+            owner = container(job)["env"][0]["valueFrom"]["secretKeyRef"]["name"]
+            assert owner.endswith("-database-app"), "tables are the owner's to change"
+
     def test_no_pod_may_do_more_than_it_must(self, overlay: str) -> None:
         for manifest in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job")):
             pod, only = manifest["spec"]["template"]["spec"], container(manifest)
@@ -161,6 +221,16 @@ class TestEdges:
         speaking = {pod.name for pod in pods if allowed(overlay, pod, nats, 4222)}
 
         assert speaking == set(SERVICE_NAMES)
+
+    def test_every_service_may_tell_the_collector_and_nobody_else_does(self, overlay: str) -> None:
+        pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
+        pods += [pod_of(each) for each in manifests(overlay, "Job")]
+        collectors = [pod for pod in pods if pod.name == "opentelemetry-collector"]
+
+        assert len(collectors) == (overlay == "production")
+        for collector in collectors:
+            telling = {pod.name for pod in pods if allowed(overlay, pod, collector, 4317)}
+            assert telling == set(SERVICE_NAMES)
 
     def test_what_no_policy_names_may_do_nothing(self, overlay: str) -> None:
         stranger = Pod("stranger", (("app.kubernetes.io/name", "stranger"),))
