@@ -1,7 +1,8 @@
 """Calling other services: always with a deadline, an identity and the trace of the caller."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Any, TypeAlias
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from typing import Any, Self, TypeAlias
 from weakref import WeakKeyDictionary
 
 import grpc
@@ -15,6 +16,7 @@ from comptoir_runtime.auth import ServiceIdentity
 from comptoir_runtime.errors import from_rpc_error
 from comptoir_runtime.guard import outside_transaction
 from comptoir_runtime.rpc.procedures import is_keyed
+from comptoir_runtime.tls import Certificates, channel_credentials, naming
 
 DEFAULT_TIMEOUT_SECONDS = 3.0
 
@@ -43,6 +45,8 @@ _RETRY = {
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 _THROTTLE = {"maxTokens": 100, "tokenRatio": 0.1}
+# Longer than a server keeps a connection.
+_LEAVING_SECONDS = 90.0
 
 # The identity belongs to the channel, but grpc.aio.Channel has no room for it.
 _identities: "WeakKeyDictionary[grpc.aio.Channel, ServiceIdentity]" = WeakKeyDictionary()
@@ -52,16 +56,23 @@ def open_channel(
     target: str,
     identity: ServiceIdentity | None,
     services: Iterable[ServiceDescriptor] = (),
+    *,
+    name: str = "",
+    certificates: Certificates | None = None,
 ) -> grpc.aio.Channel:
     """A channel to a neighbour, such as `dns:///cart-headless:5000`; spread over its replicas.
 
     Of `services`, the procedures that are safe to repeat are tried again on UNAVAILABLE; without
-    them only what never left this process is.
+    them only what never left this process is. With `certificates` it is encrypted, and nobody
+    answers but the service `name`.
     """
     config = orjson.dumps(_service_config(services)).decode()
-    channel = grpc.aio.insecure_channel(
-        target, options=(*_OPTIONS, ("grpc.service_config", config))
-    )
+    options = (*_OPTIONS, ("grpc.service_config", config))
+    channel: grpc.aio.Channel
+    if certificates is None:
+        channel = grpc.aio.insecure_channel(target, options=options)
+    else:
+        channel = RenewedChannel(target, (*options, naming(name)), certificates)
     if identity is not None:
         _identities[channel] = identity
     return channel
@@ -89,6 +100,83 @@ def _service_config(services: Iterable[ServiceDescriptor]) -> dict[str, Any]:
         config["methodConfig"] = [{"name": names, "retryPolicy": _RETRY}]
         config["retryThrottling"] = _THROTTLE
     return config
+
+
+class RenewedChannel(grpc.aio.Channel):
+    """A channel that shows the latest certificate: a new one takes its place when that changes.
+
+    gRPC has no certificates that change for channels as it has for servers. Calls under way end
+    on the channel they began on.
+    """
+
+    def __init__(
+        self, target: str, options: Sequence[tuple[str, Any]], certificates: Certificates
+    ) -> None:
+        self._target = target
+        self._options = options
+        self._certificates = certificates
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._shown = certificates.latest()
+        self._channel = self._open()
+
+    def _open(self) -> grpc.aio.Channel:
+        credentials = channel_credentials(self._shown)
+        return grpc.aio.secure_channel(self._target, credentials, options=self._options)
+
+    def current(self) -> grpc.aio.Channel:
+        """The channel with the latest certificate."""
+        latest = self._certificates.latest()
+        if latest is not self._shown:
+            leaving = asyncio.get_running_loop().create_task(self._channel.close(_LEAVING_SECONDS))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            self._shown = latest
+            self._channel = self._open()
+        return self._channel
+
+    def _renewed(self, make: Callable[[grpc.aio.Channel], Any]) -> Any:
+        channel = self.current()
+        made = make(channel)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            nonlocal channel, made
+            if channel is not (latest := self.current()):
+                channel, made = latest, make(latest)
+            return made(*arguments, **named)
+
+        return call
+
+    def unary_unary(self, *arguments: Any, **named: Any) -> Any:
+        return self._renewed(lambda channel: channel.unary_unary(*arguments, **named))
+
+    def unary_stream(self, *arguments: Any, **named: Any) -> Any:
+        return self._renewed(lambda channel: channel.unary_stream(*arguments, **named))
+
+    def stream_unary(self, *arguments: Any, **named: Any) -> Any:
+        return self._renewed(lambda channel: channel.stream_unary(*arguments, **named))
+
+    def stream_stream(self, *arguments: Any, **named: Any) -> Any:
+        return self._renewed(lambda channel: channel.stream_stream(*arguments, **named))
+
+    async def close(self, grace: float | None = None) -> None:
+        for leaving in self._leaving:
+            leaving.cancel()
+        await self._channel.close(grace)
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+        return self.current().get_state(try_to_connect)
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        await self.current().wait_for_state_change(last_observed_state)
+
+    async def channel_ready(self) -> None:
+        await self.current().channel_ready()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 class Client:

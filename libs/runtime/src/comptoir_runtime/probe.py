@@ -1,8 +1,9 @@
 """Whether the service of this container is ready: exit code 0, or 1 when it is not.
 
-`python -m comptoir_runtime.probe` asks the address in `LISTEN`: by gRPC health, or with GET of the
-path it is given. It is started every few seconds for as long as the container lives, so it speaks
-both protocols by hand: importing a client for either costs ten times the rest.
+`python -m comptoir_runtime.probe` asks the address in `HEALTH_LISTEN` or else in `LISTEN`: by gRPC
+health, or with GET of the path it is given. Where the service tells its health to nobody without a
+certificate, its own is shown. It is started every few seconds for as long as the container lives,
+so it speaks both protocols by hand: importing a client for either costs ten times the rest.
 """
 
 import os
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Iterator
 
 _SECONDS = 2.0
+_FILES = ("CERTIFICATE", "KEY", "CA")
 _BYTES = 65_536
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -68,12 +70,28 @@ def answers(port: int, path: str) -> bool:
 def _received(port: int, question: bytes) -> Iterator[bytes]:
     """What comes back until the other side ends or is silent for too long."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as connection:
+        with _connected(port) as connection:
             connection.sendall(question)
             while part := connection.recv(_BYTES):
                 yield part
     except OSError:
         return
+
+
+def _connected(port: int) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", port), timeout=_SECONDS)
+    certificate, key, authority = (os.environ.get(f"TLS_{each}") for each in _FILES)
+    if os.environ.get("HEALTH_LISTEN") or not (certificate and key and authority):
+        return plain
+    import ssl  # noqa: PLC0415 - costs more than all the rest, and most probes need none
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Whoever listens in this container is the service: its authority is enough.
+    context.check_hostname = False
+    context.load_verify_locations(authority)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2"])
+    return context.wrap_socket(plain)
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
@@ -96,7 +114,8 @@ def _frames(parts: Iterator[bytes]) -> Iterator[tuple[int, int, int, bytes]]:
 
 def main(arguments: list[str]) -> int:
     """Asks by gRPC, or by HTTP when a path is given."""
-    port = int(os.environ["LISTEN"].rpartition(":")[2])
+    told = os.environ.get("HEALTH_LISTEN") or os.environ["LISTEN"]
+    port = int(told.rpartition(":")[2])
     ready = answers(port, arguments[0]) if arguments else serves(port)
     return 0 if ready else 1
 

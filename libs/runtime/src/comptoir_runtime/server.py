@@ -10,6 +10,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from comptoir_runtime.rpc import Binding, Pipeline
 from comptoir_runtime.rpc.procedures import procedures_of
+from comptoir_runtime.tls import Certificates
 
 LIVENESS = "liveness"
 """Health name that answers SERVING for as long as the process answers at all."""
@@ -56,10 +57,17 @@ class Server:
         listen: str,
         development: bool = False,
         max_concurrent_rpcs: int | None = None,
+        certificates: Certificates | None = None,
+        health_listen: str = "",
     ) -> None:
+        """With `certificates` callers are encrypted and have to show one; which of them may call
+        is the pipeline's to say. At `health_listen` health alone is told, to everybody.
+        """
         procedures = procedures_of(bindings)
         self._pipeline = pipeline
         self._listen = listen
+        self._certificates = certificates
+        self._health_listen = health_listen
         self._names = [service, *(binding.descriptor.full_name for binding in bindings)]
         self._ready = False
         self._health = health_aio.HealthServicer()
@@ -69,6 +77,7 @@ class Server:
         handlers = {each.path: pipeline.handler(each) for each in procedures}
         self._server.add_generic_rpc_handlers((Router(handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._aside: grpc.aio.Server | None = None
         if development:
             self._reflect()
 
@@ -76,8 +85,14 @@ class Server:
         """Opens the port; answers `host:port` with the real port. Raises when it is taken."""
         await self._health.set(LIVENESS, HealthCheckResponse.SERVING)
         await self._tell(ready=False)
-        port = self._server.add_insecure_port(self._listen)
+        if self._certificates is None:
+            port = self._server.add_insecure_port(self._listen)
+        else:
+            credentials = self._certificates.server_credentials()
+            port = self._server.add_secure_port(self._listen, credentials)
         await self._server.start()
+        if self._health_listen:
+            await self._tell_health_aside()
         return f"{self._listen.rpartition(':')[0]}:{port}"
 
     async def set_ready(self, ready: bool) -> None:
@@ -95,6 +110,15 @@ class Server:
         """Drains: no new calls, streams are sent away, calls in flight get `grace` seconds."""
         await self.leave()
         await self._server.stop(grace)
+        if self._aside is not None:
+            await self._aside.stop(0)
+
+    async def _tell_health_aside(self) -> None:
+        """For probes that have no certificate: the kubelet's never do."""
+        self._aside = grpc.aio.server(options=_OPTIONS)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._aside)
+        self._aside.add_insecure_port(self._health_listen)
+        await self._aside.start()
 
     async def _tell(self, *, ready: bool) -> None:
         status = HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING

@@ -51,6 +51,7 @@ from comptoir_runtime.server import Server
 from comptoir_runtime.settings import MigrationSettings, Settings, SettingsError, load
 from comptoir_runtime.supervision import Work, supervised
 from comptoir_runtime.telemetry import event_loop
+from comptoir_runtime.tls import Admission, Certificates
 
 S = TypeVar("S", bound=Settings)
 
@@ -83,12 +84,14 @@ class Runtime:
         bus: Bus,
         keyring: KeyRing,
         identity: ServiceIdentity | None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.bus = bus
         self.keyring = keyring
         self.identity = identity
+        self.certificates = certificates
         self._channels: dict[str, grpc.aio.Channel] = {}
 
     @property
@@ -106,7 +109,9 @@ class Runtime:
         """
         if name not in self._channels:
             target: str = getattr(self.settings, f"{name}_target")
-            self._channels[name] = open_channel(target, self.identity, services)
+            self._channels[name] = open_channel(
+                target, self.identity, services, name=name, certificates=self.certificates
+            )
         return self._channels[name]
 
     async def close(self) -> None:
@@ -175,9 +180,10 @@ class Service:
 
     async def _open(self, clock: Clock | None, trusted_keys: Iterable[VerificationKey]) -> None:
         settings, stack = self.settings, self._stack
+        certificates = settings.certificates()
         database = await connect(self.name, settings, clock)
         stack.push_async_callback(database.close)
-        bus = Bus(settings.nats_url, self.name)
+        bus = Bus(settings.nats_url, self.name, certificates)
         bus.start()
         stack.push_async_callback(bus.close)
         database.announce_to(bus)
@@ -187,7 +193,7 @@ class Service:
         )
         key = settings.service_key
         identity = None if key is None else ServiceIdentity.from_pem(self.name, key)
-        self.runtime = Runtime(settings, database, bus, keyring, identity)
+        self.runtime = Runtime(settings, database, bus, keyring, identity, certificates)
         stack.push_async_callback(self.runtime.close)
 
     async def _serve(self, parts: Parts, migrations_package: str) -> None:
@@ -197,7 +203,13 @@ class Service:
         relay = Relay(runtime.database, runtime.bus, self.name, limits=limits)
         takers = consumers(runtime.bus, runtime.database, parts.subscriptions)
         dead_letters = DeadLetters(each.inbox for each in takers)
-        pipeline = Pipeline(self.name, transactions, Verifier(runtime.keyring), runtime.clock)
+        pipeline = Pipeline(
+            self.name,
+            transactions,
+            Verifier(runtime.keyring),
+            runtime.clock,
+            admission=Admission(settings.callers) if runtime.certificates else None,
+        )
         server = Server(
             self.name,
             [*parts.bindings, events_service.binding(relay, dead_letters)],
@@ -205,6 +217,8 @@ class Service:
             listen=settings.listen,
             development=settings.development,
             max_concurrent_rpcs=settings.max_concurrent_rpcs,
+            certificates=runtime.certificates,
+            health_listen=settings.health_listen,
         )
         checks = {"database": readiness.migrated(transactions, migrations_package)}
         if not parts.makes_keys:

@@ -13,6 +13,8 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
+from comptoir_runtime.tls import CertificateFiles, Certificates, UnusableCertificate
+
 S = TypeVar("S")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -36,7 +38,8 @@ class Settings:
     """
 
     database_url: str = dataclasses.field(repr=False)  # holds a password
-    nats_url: str = "nats://127.0.0.1:4222"
+    nats_url: str = dataclasses.field(default="nats://127.0.0.1:4222", repr=False)
+    """May hold user and password; `tls://` demands encryption."""
     nats_replicas: int = 1
     """Servers that keep each stream; an odd number."""
     facts_max_bytes: int = 1 << 30
@@ -47,6 +50,17 @@ class Settings:
     """JWKS file with the public keys of the services; each key carries its issuer."""
     service_key: Path | None = None
     """PEM file with this service's private key, for its outgoing calls."""
+    tls_certificate: Path | None = None
+    """PEM file with this service's certificate and what leads to its authority. With the two below
+    gRPC and `tls://` to NATS are encrypted and both sides show who they are; none of them: off."""
+    tls_key: Path | None = None
+    """PEM file with the certificate's private key."""
+    tls_ca: Path | None = None
+    """PEM file with the authorities whose certificates are believed."""
+    callers: tuple[str, ...] = ()
+    """The services whose certificates may call; all others are refused. Needs a certificate."""
+    health_listen: str = ""
+    """host:port where health alone is told, without certificates: for who has none to show."""
     environment: Environment = Environment.PRODUCTION
     otel_exporter_otlp_endpoint: str = ""
     """Empty turns traces and metrics export off."""
@@ -64,9 +78,27 @@ class Settings:
     idempotency_hours: int = 24
     """How long the answer to a request id is kept."""
 
+    def __post_init__(self) -> None:
+        told = [self.tls_certificate, self.tls_key, self.tls_ca]
+        if any(told) and not all(told):
+            raise SettingsError("TLS_CERTIFICATE, TLS_KEY and TLS_CA belong together")
+        if self.callers and not any(told):
+            raise SettingsError(
+                "CALLERS can only be told apart by certificates: set TLS_CERTIFICATE"
+            )
+
     @property
     def development(self) -> bool:
         return self.environment is Environment.DEVELOPMENT
+
+    def certificates(self) -> Certificates | None:
+        """None where connections are not encrypted; raises `SettingsError`."""
+        if self.tls_certificate is None or self.tls_key is None or self.tls_ca is None:
+            return None
+        try:
+            return Certificates(CertificateFiles(self.tls_certificate, self.tls_key, self.tls_ca))
+        except UnusableCertificate as error:
+            raise SettingsError(str(error)) from None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

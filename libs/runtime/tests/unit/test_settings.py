@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from comptoir_runtime.settings import Environment, Settings, SettingsError, load
+from comptoir_runtime.settings import Environment, MigrationSettings, Settings, SettingsError, load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,30 @@ class TestLoad:
         assert "POOL_SIZE: not a valid int" in text
         assert "ENVIRONMENT: not one of development, production" in text
         assert "DUPLEX: not a boolean" in text
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"TLS_CERTIFICATE": "a.crt"},
+            {"TLS_CERTIFICATE": "a.crt", "TLS_KEY": "a.key"},
+            {"CALLERS": "gateway"},
+        ],
+    )
+    def test_half_a_protection_is_none(self, told: dict[str, str]) -> None:
+        with pytest.raises(SettingsError, match="TLS_CERTIFICATE"):
+            load(Settings, {"DATABASE_URL": "x", **told})
+
+    def test_a_certificate_that_cannot_be_read_is_a_wrong_setting(self, tmp_path: Path) -> None:
+        told = {name: str(tmp_path / name) for name in ("TLS_CERTIFICATE", "TLS_KEY", "TLS_CA")}
+        with pytest.raises(SettingsError, match="TLS_CERTIFICATE"):
+            load(Settings, {"DATABASE_URL": "x", **told}).certificates()
+
+    def test_migrations_have_a_url_of_their_own(self) -> None:
+        both = {"DATABASE_URL": "one", "MIGRATION_DATABASE_URL": "other"}
+        assert load(MigrationSettings, both).url == "other"
+        assert load(MigrationSettings, {"DATABASE_URL": "one"}).url == "one"
+        with pytest.raises(SettingsError, match="MIGRATION_DATABASE_URL is not set"):
+            _ = load(MigrationSettings, {}).url
 
     def test_never_shows_a_password(self) -> None:
         assert "secret" not in repr(load(PrinterSettings, FULL))

@@ -56,10 +56,12 @@ class Gateway:
 
     async def _open(self, settings: GatewaySettings) -> None:
         stack = self._stack
-        bus = Bus(settings.nats_url, NAME)
+        certificates = settings.certificates()
+        bus = Bus(settings.nats_url, NAME, certificates)
         bus.start()
         stack.push_async_callback(bus.close)
-        backends = Backends({name: getattr(settings, f"{name}_target") for name in SERVICES})
+        targets = {name: getattr(settings, f"{name}_target") for name in SERVICES}
+        backends = Backends(targets, certificates)
         stack.push_async_callback(backends.close)
         book = StockBook()
         news = News(bus, book)

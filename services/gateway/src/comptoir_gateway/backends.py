@@ -18,6 +18,7 @@ from comptoir.pim.v1 import pim_service_pb2
 from comptoir_runtime import telemetry
 from comptoir_runtime.channel import open_channel
 from comptoir_runtime.errors import from_rpc_error
+from comptoir_runtime.tls import Certificates
 
 SERVICES: Mapping[str, ServiceDescriptor] = {
     "pim": pim_service_pb2.DESCRIPTOR.services_by_name["PimService"],
@@ -107,9 +108,12 @@ class StreamProcedure:
 class Backends:
     """The channels. Calls carry the caller's token or none, never an identity of the gateway's."""
 
-    def __init__(self, targets: Mapping[str, str]) -> None:
+    def __init__(
+        self, targets: Mapping[str, str], certificates: Certificates | None = None
+    ) -> None:
         self._channels = {
-            name: open_channel(target, None, [SERVICES[name]]) for name, target in targets.items()
+            name: open_channel(target, None, [SERVICES[name]], name=name, certificates=certificates)
+            for name, target in targets.items()
         }
 
     def procedure(self, service: str, method: str, *, read: bool = True) -> Procedure:

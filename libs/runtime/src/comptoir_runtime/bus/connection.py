@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from comptoir_runtime.errors import Unavailable
 from comptoir_runtime.guard import outside_transaction
 from comptoir_runtime.supervision import cancel
+from comptoir_runtime.tls import Certificates
 
 Message: TypeAlias = Msg
 MessageCallback: TypeAlias = Callable[[Msg], Awaitable[None]]
@@ -55,8 +57,12 @@ class Bus:
     `url` names one server of a cluster or several, separated by commas: one that answers suffices.
     """
 
-    def __init__(self, url: str, service: str) -> None:
+    def __init__(self, url: str, service: str, certificates: Certificates | None = None) -> None:
         self._urls = [each.strip() for each in url.split(",")]
+        self._certificates = certificates
+        self._context: ssl.SSLContext | None = None
+        if certificates is not None and all(each.startswith("tls://") for each in self._urls):
+            self._context = ssl.create_default_context()
         self.service = service
         self.inbox_prefix = f"_INBOX_{service}"
         self._client: Client | None = None
@@ -166,6 +172,7 @@ class Bus:
         while not self._closing:
             self._lost.clear()
             client = Client()
+            self._show_certificate()
             try:
                 # The client itself reconnects for ever; it only gives up when it is refused.
                 await client.connect(
@@ -178,6 +185,7 @@ class Bus:
                     ping_interval=_PING_INTERVAL,
                     max_outstanding_pings=2,
                     skip_subject_validation=True,
+                    tls=self._context,
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnected,
                     reconnected_cb=self._on_connected,
@@ -193,6 +201,14 @@ class Bus:
                     await client.close()
             await asyncio.sleep(_RECONNECT_PAUSE)
 
+    def _show_certificate(self) -> None:
+        """The next connection, the client's own attempts too, shows the latest certificate."""
+        if self._context is not None and self._certificates is not None:
+            try:
+                self._certificates.load_into(self._context)
+            except OSError as error:  # in the middle of a renewal: the one before goes on
+                _log.warning("the certificate for NATS stays as it was: %s", error)
+
     async def _on_connected(self) -> None:
         self.connections += 1
         self._connected.set()
@@ -203,6 +219,7 @@ class Bus:
         if self._connected.is_set() and not self._closing:
             _log.warning("the connection to NATS is lost; trying again until it is back")
         self._connected.clear()
+        self._show_certificate()
         self._tell_observers()
 
     async def _on_closed(self) -> None:

@@ -1,6 +1,6 @@
 """The pipeline of a call, composed once per procedure when the server starts.
 
-tracing → metrics → errors → deadline → authorisation → validation →
+tracing → metrics → errors → admission → deadline → authorisation → validation →
 idempotency and transaction → the method. Requests and answers are bytes until
 here: authorisation comes before parsing, and a stored answer is sent as it was
 stored.
@@ -41,6 +41,7 @@ from comptoir_runtime.rpc.call import Call
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 from comptoir_runtime.rpc.refusals import refusal
 from comptoir_runtime.telemetry import names
+from comptoir_runtime.tls import Admission
 
 # A caller that sets no deadline gets this one; streams may stay as long as the connection.
 DEFAULT_DEADLINE_SECONDS = 10.0
@@ -75,12 +76,15 @@ class Pipeline:
         clock: Clock,
         *,
         default_deadline: float = DEFAULT_DEADLINE_SECONDS,
+        admission: Admission | None = None,
     ) -> None:
+        """Without an `admission` every caller that can connect is let in."""
         self._domain = DOMAIN_PREFIX + service
         self._transactions = transactions
         self._verifier = verifier
         self._clock = clock
         self._default_deadline = default_deadline
+        self._admission = admission
         self._validator = protovalidate.Validator()
         self._streams: set[asyncio.Task[Any]] = set()
         self._draining = False
@@ -271,6 +275,8 @@ class Pipeline:
 
     async def _enter(self, procedure: Procedure, context: Context) -> Call:
         """Who calls, until when, as part of what; refuses those who may not."""
+        if self._admission is not None:
+            self._admission.check(context.auth_context())
         metadata: Mapping[str, Any] = dict(context.invocation_metadata() or ())
         if not telemetry.tracing() or procedure.shape is Shape.STREAM:  # else the span has done it
             telemetry.continue_trace(metadata.get(telemetry.TRACEPARENT))
