@@ -41,9 +41,9 @@ class Buyer(Client):
     """A visitor whom a witness watches."""
 
     def __init__(
-        self, authority: str, witness: Witness, patience: float = PATIENCE_SECONDS
+        self, authorities: Sequence[str], witness: Witness, patience: float = PATIENCE_SECONDS
     ) -> None:
-        super().__init__(authority, patience)
+        super().__init__(authorities, patience)
         self._witness = witness
 
     async def purchase(

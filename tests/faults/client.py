@@ -1,9 +1,13 @@
 """A person at the shop's door: one connection, opened again whenever it breaks, and patience."""
 
 import asyncio
+import itertools
 import secrets
 import time
 from base64 import urlsafe_b64decode
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -19,6 +23,7 @@ _TOKEN_SECONDS = 300.0
 # "Not now": the same request may well succeed a little later.
 _NOT_NOW = frozenset({429, 500, 502, 503, 504})
 _TOO_LATE = 504
+_TURNS = itertools.count()
 # It is being done: to be asked again, and nothing to complain of.
 _UNDER_WAY = ("_UNDER_WAY", "OPERATION_IN_PROGRESS")
 
@@ -28,18 +33,23 @@ class GaveUp(AssertionError):
 
 
 class Client:
-    """Somebody with a token who asks over HTTP, and asks again."""
+    """Somebody with a token who asks over HTTP, and asks again.
 
-    def __init__(self, authority: str, patience: float = PATIENCE_SECONDS) -> None:
-        self._host, _, port = authority.rpartition(":")
-        self._port = int(port)
-        self._authority = authority
+    Of several gateways it uses one, not the same as whoever came before, and goes to the next as a
+    load balancer does: when one says that it leaves, or does not listen.
+    """
+
+    def __init__(self, authorities: Sequence[str], patience: float = PATIENCE_SECONDS) -> None:
+        self._authorities = deque(authorities)
+        self._authorities.rotate(next(_TURNS))
         self.patience = patience
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
         self._at_the_door = asyncio.Lock()
         self._token = ""
         self._new_token_at = 0.0
+        self.asked = 0
+        """Requests sent."""
         self.failures: list[str] = []
         """Requests that were not answered as they are on a day without faults."""
         self.late: list[str] = []
@@ -118,23 +128,40 @@ class Client:
         if method != "GET":
             headers += f"Idempotency-Key: {key or secrets.token_hex(12)}\r\n"
         content = b"" if body is None else orjson.dumps(body)
-        request = encode(method, path, self._authority, headers, content)
+        request = encode(method, path, self._authorities[0], headers, content)
+        self.asked += 1
         async with self._turn:
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
-                    if self._connection is None:
-                        self._connection = await Connection.open(self._host, self._port)
-                    answer = await self._connection.send(request)
+                    answer = await (await self._connected()).send(request)
             except (Disconnected, OSError, TimeoutError) as failure:
                 self.close()
                 self._connection = None
                 kept = self.late if isinstance(failure, TimeoutError) else self.failures
                 kept.append(f"{method} {path}: {type(failure).__name__}")
                 return None
+            if answer.is_last:
+                self.close()
+                self._connection = None
+                self._authorities.rotate()
         if says_not_now(answer) and not says_under_way(answer):
             kept = self.late if answer.status == _TOO_LATE else self.failures
             kept.append(f"{method} {path}: {answer.status} {answer.body.decode()[:300]}")
         return answer
+
+    async def _connected(self) -> Connection:
+        if self._connection is not None and self._connection.is_open:
+            return self._connection
+        for _ in range(len(self._authorities) - 1):
+            with suppress(OSError):
+                return await self._connect()
+            self._authorities.rotate()
+        return await self._connect()
+
+    async def _connect(self) -> Connection:
+        host, _, port = self._authorities[0].rpartition(":")
+        self._connection = await Connection.open(host, int(port))
+        return self._connection
 
     async def pause(self, give_up: float, what: str) -> None:
         """Waits a little before asking again; raises `GaveUp` when it has been too long."""

@@ -13,11 +13,17 @@ from tests.faults.world import a_world
 _ROWS: list[Row] = []
 
 
+@pytest.fixture(scope="session")
+def rows() -> list[Row]:
+    """The table at the end."""
+    return _ROWS
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def night() -> AsyncIterator[Night]:
+async def night(rows: list[Row]) -> AsyncIterator[Night]:
     """The platform that is going to be broken, and goods to buy there."""
     async with a_world() as world:
-        yield Night(world, await stocked(world), _ROWS)
+        yield Night(world, await stocked(world), rows)
 
 
 @pytest.fixture

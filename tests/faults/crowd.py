@@ -62,8 +62,7 @@ class Crowd:
     def __init__(
         self, world: World, witness: Witness, goods: Goods, size: int, patience: float
     ) -> None:
-        authority = world.surroundings.addresses["gateway"]
-        self.buyers = [Buyer(authority, witness, patience) for _ in range(size)]
+        self.buyers = [Buyer(world.authorities, witness, patience) for _ in range(size)]
         self._clerk = Clerk(world, witness, patience)
         self._goods = goods
         self._card: Means | None = None
@@ -116,6 +115,11 @@ class Crowd:
     @property
     def failures(self) -> list[str]:
         return [each for person in (*self.buyers, self._clerk) for each in person.failures]
+
+    @property
+    def asked(self) -> int:
+        """Requests sent."""
+        return sum(person.asked for person in (*self.buyers, self._clerk))
 
     def close(self) -> None:
         for buyer in (*self.buyers, self._clerk):

@@ -115,11 +115,11 @@ class Scene:
 
     @property
     def authority(self) -> str:
-        """host:port of the gateway."""
-        return self.world.surroundings.addresses["gateway"]
+        """host:port of the gateway; of the first when there are several."""
+        return self.world.authorities[0]
 
     def buyer(self) -> Buyer:
-        buyer = Buyer(self.authority, self.witness)
+        buyer = Buyer(self.world.authorities, self.witness)
         self._opened.append(buyer)
         return buyer
 

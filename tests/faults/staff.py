@@ -15,7 +15,7 @@ class Clerk(Buyer):
     """The first member of staff; several may ask her for something at the same time."""
 
     def __init__(self, world: World, witness: Witness, patience: float = PATIENCE_SECONDS) -> None:
-        super().__init__(world.surroundings.addresses["gateway"], witness, patience)
+        super().__init__(world.authorities, witness, patience)
         self._name = Door.of(world.surroundings)
 
     def _door(self) -> tuple[str, Json]:

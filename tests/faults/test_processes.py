@@ -1,18 +1,11 @@
-"""F4, F34, F35: processes replaced under load, a driver that sleeps through its lease, and
-a client that hangs up.
-"""
+"""F34, F35: a driver that sleeps through its lease, and a client that hangs up."""
 
 import asyncio
 import secrets
-from collections.abc import Mapping
 
 import asyncpg
 import orjson
-import psutil
 
-from comptoir_local.children import Child
-from comptoir_local.embedded.ports import free_port
-from comptoir_local.stack import BACKENDS
 from tests.faults.client import Json
 from tests.faults.scene import FAULT, Scene
 from tests.faults.world import World, until
@@ -38,28 +31,6 @@ async def sessions(world: World) -> int:
 
 
 class TestProcesses:
-    async def test_f4_a_rolling_restart_of_the_six_services_fails_no_request(
-        self, scene: Scene
-    ) -> None:
-        world, going = scene.world, True
-        second = {service.name: free_port() for service in BACKENDS}
-        for caller in ("orders", "gateway"):
-            await world.start_anew(caller, _two_addresses(world, second))
-        crowd = scene.crowd(4)
-        shopping = asyncio.create_task(crowd.shop(lambda: going))
-        for name, port in second.items():
-            successor = await world.start_second(name, port)
-            await _until_known(world, name, successor, instead_of=world.child(name))
-            await world.terminate(name)
-            await world.start(name)
-            await _until_known(world, name, world.child(name), instead_of=successor)
-            await successor.stop(30)
-        going = False
-        await shopping
-
-        assert crowd.failures == []
-        assert (await scene.verdict()).findings == []
-
     async def test_f34_a_driver_that_sleeps_through_its_lease_has_no_second_effect(
         self, scene: Scene
     ) -> None:
@@ -99,35 +70,6 @@ class TestProcesses:
 
         assert await sessions(scene.world) == 0, "no transaction is left open"
         assert (await scene.verdict()).findings == []
-
-
-def _two_addresses(world: World, second: Mapping[str, int]) -> dict[str, str]:
-    """Where the services are, each at two addresses, of which one may be down."""
-    first = world.surroundings.addresses
-    return {
-        f"{name.upper()}_TARGET": f"ipv4:{first[name]},127.0.0.1:{port}"
-        for name, port in second.items()
-    }
-
-
-async def _until_known(world: World, name: str, stays: Child, *, instead_of: Child) -> None:
-    """Waits until all who call the one that goes are connected to the one that stays."""
-    port = int(world.surroundings.addresses[name].rpartition(":")[2])
-
-    async def is_known() -> bool:
-        callers = {child: _callers(child, port) for child in (stays, instead_of)}
-        return callers[stays] >= callers[instead_of] > 0
-
-    await until(f"the callers of {name} know {stays.name}", is_known)
-
-
-def _callers(child: Child, port: int) -> int:
-    """Connections to the port a process listens on: the known one of its service, or its own."""
-    found = psutil.Process(child.pid).net_connections("tcp")
-    own = {each.laddr.port for each in found if each.status == "LISTEN"}
-    listening = port if port in own else own.pop()
-    connected = [each for each in found if each.status == "ESTABLISHED"]
-    return sum(each.laddr.port == listening for each in connected)
 
 
 async def _is_ordered(world: World, cart: Json) -> bool:

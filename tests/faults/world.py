@@ -21,13 +21,17 @@ from comptoir_local.environment import Surroundings
 from comptoir_local.health import until_ready
 from comptoir_local.logs import LogBook
 from comptoir_local.platform import Options, Platform
-from comptoir_local.stack import PROVIDER, SERVICES
+from comptoir_local.stack import GATEWAY, PROVIDER, SERVICES
 from comptoir_local.workspace import Workspace
 from tests.faults import failpoints
 
 PATIENCE_SECONDS = 600.0
 """What must become true takes seconds; on a machine that is busy with other things, minutes."""
 _READY_PATHS = {service.name: service.ready_path for service in (*SERVICES, PROVIDER)}
+
+
+def _ready_path(name: str) -> str:
+    return _READY_PATHS[name.partition("-")[0]]
 
 
 class StillNot(AssertionError):
@@ -64,6 +68,12 @@ class World:
         """The process of a service, or of the provider."""
         return self.platform.children[name]
 
+    @property
+    def authorities(self) -> list[str]:
+        """host:port of each gateway."""
+        around = self.surroundings
+        return [around.addresses[name] for name in GATEWAY.replicas(around.replicas)]
+
     # --- services ------------------------------------------------------------------------------
 
     async def kill(self, *names: str) -> None:
@@ -80,7 +90,7 @@ class World:
             await self.child(name).start()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(
-                *(until_ready(self.surroundings.addresses[n], _READY_PATHS[n]) for n in names)
+                *(until_ready(self.surroundings.addresses[n], _ready_path(n)) for n in names)
             )
 
     async def terminate(self, name: str) -> None:
@@ -206,7 +216,7 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(*, catalogue: bool = True) -> AsyncIterator[World]:
+async def a_world(*, catalogue: bool = True, replicas: int = 1) -> AsyncIterator[World]:
     """Everything on disks that confirm what they have written: what is judged is durability."""
     with tempfile.TemporaryDirectory(prefix="comptoir-faults-") as name:
         os.chmod(name, 0o711)  # noqa: PTH101, S103 - the account of the database server has to pass
@@ -223,6 +233,7 @@ async def a_world(*, catalogue: bool = True) -> AsyncIterator[World]:
                 gateway_port=free_port(),
                 launcher=("-m", failpoints.__name__),
                 start_seconds=PATIENCE_SECONDS,
+                replicas=replicas,
             )
             async with Platform(workspace, options, Console(quiet=True)) as platform:
                 if catalogue:

@@ -21,6 +21,8 @@ class Answer:
 
     status: int
     body: bytes
+    is_last: bool = False
+    """Whether the gateway closes the connection now, as it does before it goes."""
 
 
 def encode(method: str, path: str, host: str, headers: str = "", body: bytes = b"") -> bytes:
@@ -55,6 +57,11 @@ class Connection(asyncio.Protocol):
             return await self._answer
         finally:
             self._answer = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another request can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
         """Hang up."""
@@ -91,7 +98,7 @@ def take(buffer: bytearray) -> Answer | None:
         return None
     body = bytes(buffer[start : start + length])
     del buffer[: start + length]
-    return Answer(status, body)
+    return Answer(status, body, b"\r\nconnection: close" in head)
 
 
 class Watch(asyncio.Protocol):

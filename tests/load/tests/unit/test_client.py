@@ -31,6 +31,11 @@ class TestTake:
         assert take(buffer) == Answer(201, b'{"a":1}')
         assert buffer == b"HTTP/1.1 2"
 
+    def test_an_answer_says_whether_it_is_the_last_of_its_connection(self) -> None:
+        last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+
+        assert take(bytearray(last)) == Answer(200, b"{}", is_last=True)
+
     def test_no_content_needs_no_length(self) -> None:
         assert take(bytearray(b"HTTP/1.1 204 No Content\r\n\r\n")) == Answer(204, b"")
 

@@ -1,0 +1,188 @@
+"""F4, F34, F37: two replicas of everything, of which any may go at any time."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import asyncpg
+import psutil
+import pytest_asyncio
+
+from comptoir_local.stack import BACKENDS, SERVICES
+from comptoir_runtime.outbox.statements import LEADER_LOCK
+from tests.faults.client import Client
+from tests.faults.scene import FAULT, Night, Row, Scene, stocked
+from tests.faults.world import World, a_world, until
+
+pytestmark = FAULT
+REPLICAS = 2
+_READS_PER_SECOND = 85
+"""Beside them four buyers and a clerk ask for as much as makes it a hundred."""
+_READERS = 16
+_BUYERS = 4
+_LOOK = (
+    "/v1/pages/catalogue?channel=web&pageSize=20",
+    "/v1/pages/products/{sku}?channel=web",
+    "/v1/products?channel=web&pageSize=20",
+    "/v1/prices?skus={sku}&channel=web",
+    "/v1/availability?skus={sku}",
+)
+# The lock of an outbox, and at which port of this machine its holder is.
+_LEADER = """
+SELECT client_port FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND objid = $1 AND granted AND datname = $2"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def night(rows: list[Row]) -> AsyncIterator[Night]:
+    """In place of the platform that the other faults share: one with two of everything."""
+    async with a_world(replicas=REPLICAS) as world:
+        yield Night(world, await stocked(world), rows)
+
+
+class Readers:
+    """Visitors who look around, together at a steady rate when the machine keeps up."""
+
+    def __init__(self, authorities: Sequence[str], skus: Sequence[str]) -> None:
+        self.people = [Client(authorities) for _ in range(_READERS)]
+        self._paths = itertools.cycle(path.format(sku=sku) for sku in skus for path in (*_LOOK, ""))
+        self._next = time.monotonic()
+        self._going = True
+        self.wrong: list[str] = []
+
+    async def read(self) -> None:
+        """Until told to stop."""
+        await asyncio.gather(*map(self._one, self.people))
+
+    def stop(self) -> None:
+        self._going = False
+
+    def close(self) -> None:
+        for person in self.people:
+            person.close()
+
+    async def _one(self, person: Client) -> None:
+        while self._going:
+            self._next = max(self._next, time.monotonic()) + 1 / _READS_PER_SECOND
+            await asyncio.sleep(self._next - time.monotonic())
+            path = next(self._paths)
+            if path:
+                answer = await person.send("GET", path)
+            else:
+                answer = await person.send("POST", "/v1/sessions:anonymous", {})
+            if answer is not None and answer.status >= 300:
+                self.wrong.append(f"{path}: {answer.status} {answer.body.decode()[:200]}")
+
+
+class TestReplicas:
+    async def test_f4_a_rolling_restart_of_everything_at_100_requests_a_second_fails_none(
+        self, scene: Scene
+    ) -> None:
+        world, going = scene.world, True
+        readers, crowd = Readers(world.authorities, scene.skus), scene.crowd(_BUYERS)
+        started = time.monotonic()
+        load = asyncio.gather(readers.read(), crowd.shop(lambda: going))
+        try:
+            for service in SERVICES:
+                for name in reversed(service.replicas(REPLICAS)):
+                    await world.terminate(name)
+                    await world.start(name)
+                    if service in BACKENDS:
+                        await until_known(world, name)
+        finally:
+            going = False
+            readers.stop()
+            await load
+        seconds = time.monotonic() - started
+        asked = crowd.asked + sum(person.asked for person in readers.people)
+        late = [each for person in readers.people for each in person.late]
+        scene.fault += f", {asked:,} requests, {asked / seconds:.0f}/s, {len(late)} late"
+        readers.close()
+
+        assert crowd.failures + [each for who in readers.people for each in who.failures] == []
+        assert readers.wrong == []
+        assert (await scene.verdict()).findings == []
+
+    async def test_f37_the_leaders_of_all_outboxes_are_killed_and_the_others_take_over(
+        self, scene: Scene
+    ) -> None:
+        world, going = scene.world, True
+        crowd = scene.crowd(2)
+        shopping = asyncio.create_task(crowd.shop(lambda: going))
+        try:
+            leaders = {each.name: await until_led(world, each.name) for each in BACKENDS}
+            await world.kill(*leaders.values())
+            for name, former in leaders.items():
+                assert await until_led(world, name, instead_of=former) != former
+            await world.start(*leaders.values())
+        finally:
+            going = False
+            await shopping
+
+        assert (await scene.verdict()).findings == []
+
+    async def test_f34_a_leader_that_hangs_is_replaced_and_does_not_come_back(
+        self, scene: Scene
+    ) -> None:
+        world = scene.world
+        former = await until_led(world, "customers")
+        world.freeze(former)
+        successor = await until_led(world, "customers", instead_of=former)
+        await scene.buyer().purchase(scene.skus[0])
+        world.thaw(former)
+        told = await scene.buyer().purchase(scene.skus[1])
+
+        assert told["state"] == "STATE_PLACED"
+        assert await until_led(world, "customers") == successor
+        assert (await scene.verdict()).findings == []
+
+
+async def until_led(world: World, name: str, *, instead_of: str = "") -> str:
+    """The replica of a service that publishes its outbox, once one does."""
+    found = ""
+
+    async def is_led() -> bool:
+        nonlocal found
+        found = await _leader(world, name)
+        return found not in ("", instead_of)
+
+    await until(f"a replica of {name} leads", is_led)
+    return found
+
+
+async def _leader(world: World, name: str) -> str:
+    connection = await asyncpg.connect(world.postgres.server.admin_url)
+    try:
+        port = await connection.fetchval(_LEADER, LEADER_LOCK, f"comptoir_{name}")
+    finally:
+        await connection.close()
+    for replica in (name, f"{name}-{REPLICAS}"):
+        pid = world.child(replica).pid
+        if pid is not None and port in {each.laddr.port for each in _connections(pid)}:
+            return replica
+    return ""
+
+
+async def until_known(world: World, name: str) -> None:
+    """Waits until all who call a service are connected to this replica, too."""
+    service = name.partition("-")[0]
+    twin = service if name != service else f"{service}-{REPLICAS}"
+
+    async def is_known() -> bool:
+        return _callers(world, name) >= _callers(world, twin) > 0
+
+    await until(f"the callers of {service} know {name}", is_known)
+
+
+def _callers(world: World, name: str) -> int:
+    """Connections to the port a replica listens on."""
+    port = int(world.surroundings.addresses[name].rpartition(":")[2])
+    pid = world.child(name).pid
+    assert pid is not None, f"{name} does not run"
+    connected = [each for each in _connections(pid) if each.status == "ESTABLISHED"]
+    return sum(each.laddr.port == port for each in connected)
+
+
+def _connections(pid: int) -> "list[psutil._common.pconn]":
+    return list(psutil.Process(pid).net_connections("tcp"))
