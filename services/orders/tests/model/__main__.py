@@ -55,6 +55,6 @@ async def main(at_most: int, words: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m services.orders.tests.model")
     parser.add_argument("words", nargs="*", metavar="WORD", help="of the name of a setting")
-    parser.add_argument("--at-most", type=int, default=5_000_000, metavar="STATES")
+    parser.add_argument("--at-most", type=int, default=3_000_000, metavar="STATES")
     options = parser.parse_args()
     sys.exit(asyncio.run(main(options.at_most, options.words)))

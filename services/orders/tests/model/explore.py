@@ -16,6 +16,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain.placement import TERMINAL, State
@@ -71,6 +72,7 @@ class Explorer:
         self._moves: dict[tuple[int, Others], tuple[bool, bool, array[int]]] = {}
         """By world and others: whether those that cost something are there, and all as numbers."""
         self._names: dict[str, int] = {}
+        self._parts: dict[Any, Any] = {}
         self._broken_move = ""
         self._came_by: dict[int, int] = {}
         """The place before each, itself for the first."""
@@ -154,10 +156,17 @@ class Explorer:
     def _number_of(self, world: World) -> int:
         number = self._numbers.get(world)
         if number is None:
-            number = self._numbers[world] = len(self._worlds)
+            number = len(self._worlds)
+            # Most worlds differ from another one in one part only: equal parts are kept once.
+            row, drivers, around = map(self._kept, world[:3])
+            world = world._replace(row=row, drivers=drivers, around=around)
+            self._numbers[world] = number
             self._worlds.append(world)
-            self._facts.append(facts_of(self._model, world))
+            self._facts.append(self._kept(facts_of(self._model, world)))
         return number
+
+    def _kept(self, part: Any) -> Any:
+        return self._parts.setdefault(part, part)
 
     def _after(
         self, number: int, others: Others, crashes: bool, tricks: bool
@@ -166,7 +175,7 @@ class Explorer:
         known = self._moves.get((number, others))
         if known is None or (crashes and not known[0]) or (tricks and not known[1]):
             known = crashes, tricks, self._worked_out(number, others, crashes, tricks)
-            self._moves[number, others] = known
+            self._moves[number, self._kept(others)] = known
         for packed in known[2]:
             rest, trick = _split(packed, _BUDGET)
             rest, crash = _split(rest, _BUDGET)
