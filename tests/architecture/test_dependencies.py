@@ -113,6 +113,20 @@ class TestDependencies:
         assert declared(folder) <= locked | ours
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [folder for folder in PACKAGES if (folder / "migrations").is_dir()],
+    ids=lambda folder: folder.name,
+)
+def test_a_service_takes_its_migrations_along(folder: Path) -> None:
+    built = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    wheel = built["targets"]["wheel"]
+    package = f"comptoir_{folder.name}"
+
+    assert wheel["only-include"] == ["migrations", f"src/{package}"]
+    assert wheel["sources"] == {"migrations": f"{package}/migrations", "src": ""}
+
+
 def test_what_is_deployed_is_declared_by_a_package() -> None:
     lines = (ROOT / "requirements/runtime.in").read_text().splitlines()
     wanted = {normalised(line) for line in lines if line and not line.startswith("#")}

@@ -8,7 +8,8 @@ RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-1
 COPY entrypoint.sh /usr/local/bin/entrypoint.sh
 ENV PATH="/usr/lib/postgresql/17/bin:$PATH" \
     PGDATA=/var/lib/postgresql/data \
-    PGHOST=/tmp
+    PGHOST=/tmp \
+    LANG=C.UTF-8
 # Its number is the package's to choose.
 # hadolint ignore=DL3066
 USER postgres
