@@ -143,7 +143,6 @@ class Consumer:
     async def _open(self) -> None:
         name = self._bus.service
         config = {
-            "name": name,
             "durable_name": name,
             "deliver_policy": "all",
             "ack_policy": "explicit",
@@ -151,16 +150,15 @@ class Consumer:
             "max_deliver": -1,
             "max_ack_pending": _MAX_ACK_PENDING,
             "replay_policy": "instant",
-            "filter_subjects": [each.every_subject for each in self._types],
         }
-        request = {"stream_name": self._stream, "config": config}
-        info = await self._bus.api(f"CONSUMER.CREATE.{self._stream}.{name}", request)
+        bus, stream = self._bus, self._stream
+        info = await streams.create_consumer(bus, stream, name, self._types, config)
         state = await streams.find(self._bus, self._producer, self._kind)
         if state is not None and info["delivered"]["stream_seq"] > state.last_sequence:
             # The stream was restored from an older copy: what it gets now would be skipped.
             _log.warning("the consumer of %s is ahead of its stream: starting again", self._stream)
-            await self._bus.api(f"CONSUMER.DELETE.{self._stream}.{name}")
-            await self._bus.api(f"CONSUMER.CREATE.{self._stream}.{name}", request)
+            await bus.api(f"CONSUMER.DELETE.{stream}.{name}")
+            await streams.create_consumer(bus, stream, name, self._types, config)
 
     async def _consume(self) -> None:
         idle = (self._look_for_gaps, self._policy.gap_check_interval)

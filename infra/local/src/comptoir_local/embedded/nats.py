@@ -1,18 +1,23 @@
 """NATS with JetStream as a child process."""
 
+import dataclasses
 import fcntl
+import hashlib
+import hmac
 import json
 import os
 import secrets
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from comptoir_local.embedded.binaries import nats_program
 from comptoir_local.embedded.child import AlreadyRunning, LaunchError, spawn, stop, tail, wait_until
+from comptoir_runtime.tls import CertificateFiles
 
 _START_SECONDS = 30.0
 _STOP = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 2.0))
@@ -29,11 +34,18 @@ jetstream {{
   store_dir: {store}
   {sync}
 }}
-authorization {{
-  user: {user}
-  password: {password}
+authorization: {authorization}
+{tls}"""
+_TLS = """\
+tls {{
+  cert_file: {certificate}
+  key_file: {key}
+  ca_file: {authority}
+  verify: true
 }}
 """
+Users = Callable[[Callable[[str], str]], list[dict[str, Any]]]
+"""Users for a server, in its own words, given what makes their passwords."""
 
 
 class EmbeddedNats:
@@ -44,8 +56,21 @@ class EmbeddedNats:
     Raises AlreadyRunning when a server is using the folder, LaunchError when it cannot start.
     """
 
-    def __init__(self, store_dir: Path, *, fsync: bool = True, port: int | None = None) -> None:
+    def __init__(
+        self,
+        store_dir: Path,
+        *,
+        fsync: bool = True,
+        port: int | None = None,
+        users: Users | None = None,
+        certificate: CertificateFiles | None = None,
+    ) -> None:
+        """Without `users` there is one who may do everything; with a `certificate` who connects
+        has to show one, too.
+        """
         self.home = store_dir.absolute()
+        self._users = users
+        self._certificate = certificate
         self._wanted_port = port
         self._fsync = fsync
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,6 +95,11 @@ class EmbeddedNats:
         if self._url is None:
             raise LaunchError("NATS is not running: call start() first.")
         return self._url
+
+    def url_of(self, user: str) -> str:
+        """The connection URL of one of the `users`."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{user}:{self._password_of(user)}@{rest.rpartition('@')[2]}"
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -150,11 +180,30 @@ class EmbeddedNats:
                 ports=json.dumps(str(self.home)),
                 store=json.dumps(str(self.home)),
                 sync="sync_interval: always" if self._fsync else "",
-                user=_USER,
-                password=json.dumps(self._password()),
+                authorization=json.dumps(self._authorization(), indent=2),
+                tls=self._tls(),
             )
         )
         return path
+
+    def _authorization(self) -> dict[str, Any]:
+        administrator = {"user": _USER, "password": self._password()}
+        if self._users is None:
+            return administrator
+        return {"users": [*self._users(self._password_of), administrator]}
+
+    def _tls(self) -> str:
+        if self._certificate is None:
+            return ""
+        return _TLS.format(
+            **{
+                name: json.dumps(str(path))
+                for name, path in dataclasses.asdict(self._certificate).items()
+            }
+        )
+
+    def _password_of(self, user: str) -> str:
+        return hmac.new(self._password().encode(), user.encode(), hashlib.sha256).hexdigest()
 
     def _password(self) -> str:
         path = self.home / "secret"
@@ -170,5 +219,6 @@ class EmbeddedNats:
             address = json.loads(path.read_text())["nats"][0]
         except (FileNotFoundError, json.JSONDecodeError, KeyError, IndexError):
             return False
-        self._url = f"nats://{_USER}:{self._password()}@{address.removeprefix('nats://')}"
+        scheme = "nats" if self._certificate is None else "tls"
+        self._url = f"{scheme}://{_USER}:{self._password()}@{address.rpartition('/')[2]}"
         return True

@@ -31,6 +31,18 @@ _PING_INTERVAL = 5
 # Signals that wait for a connection; older ones are dropped, as signals may be.
 _MAX_WAITING_SIGNALS = 1000
 API_TIMEOUT = 3.0
+# Of what a server or the certificates say when it is not the network's fault.
+_REFUSALS = ("authorization", "authentication", "certificate", "tls")
+
+
+def _is_no_false_alarm(record: logging.LogRecord) -> bool:
+    """Asyncio warns at each end of a stream that began in the open, as NATS's encrypted ones do."""
+    return "eof_received()" not in record.getMessage()
+
+
+def inbox_prefix(service: str) -> str:
+    """Where answers to a service arrive, and no other may listen."""
+    return f"_INBOX_{service}"
 
 
 class BusUnavailable(Unavailable):
@@ -60,11 +72,13 @@ class Bus:
     def __init__(self, url: str, service: str, certificates: Certificates | None = None) -> None:
         self._urls = [each.strip() for each in url.split(",")]
         self._certificates = certificates
+        self._refusal = ""
         self._context: ssl.SSLContext | None = None
         if certificates is not None and all(each.startswith("tls://") for each in self._urls):
             self._context = ssl.create_default_context()
+            logging.getLogger("asyncio").addFilter(_is_no_false_alarm)
         self.service = service
-        self.inbox_prefix = f"_INBOX_{service}"
+        self.inbox_prefix = inbox_prefix(service)
         self._client: Client | None = None
         self._connected = asyncio.Event()
         self._closing = False
@@ -211,6 +225,7 @@ class Bus:
 
     async def _on_connected(self) -> None:
         self.connections += 1
+        self._refusal = ""
         self._connected.set()
         _log.info("connected to NATS")
         self._tell_observers()
@@ -228,8 +243,13 @@ class Bus:
         self._tell_observers()
 
     async def _on_error(self, error: Exception) -> None:
-        # While there is no connection each attempt ends here; the loss was logged once.
-        level = logging.WARNING if self.is_connected else logging.DEBUG
+        # While there is no connection each attempt ends here; the loss was logged once. Being
+        # refused is another matter, and told once, too.
+        text = str(error)
+        is_new = text != self._refusal and any(word in text.lower() for word in _REFUSALS)
+        if is_new:
+            self._refusal = text
+        level = logging.WARNING if self.is_connected or is_new else logging.DEBUG
         _log.log(level, "NATS: %r", error)
 
     def _tell_observers(self) -> None:

@@ -100,7 +100,6 @@ class Follower:
             "mem_storage": True,
             "num_replicas": 1,
             "inactive_threshold": _FORGET_AFTER,
-            "filter_subjects": sorted(each.every_subject for each in self._types.values()),
         }
         if self._position:
             config |= {
@@ -112,8 +111,9 @@ class Follower:
         else:
             config |= {"deliver_policy": "new"}
             self._position = state.last_sequence
-        request = {"stream_name": self._stream, "config": config}
-        info = await self._bus.api(f"CONSUMER.CREATE.{self._stream}", request)
+        types = sorted(self._types.values(), key=lambda each: each.name)
+        name = streams.name_of_reader(self._bus)
+        info = await streams.create_consumer(self._bus, self._stream, name, types, config)
         return info["name"], info["num_pending"]
 
     def _receive(self, message: Message) -> None:

@@ -1,6 +1,7 @@
 """The streams of a service: made by the service that owns the events."""
 
-from collections.abc import AsyncIterator, Iterable
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -125,6 +126,31 @@ async def subjects_of(bus: Bus, service: str, kind: Kind) -> list[str]:
             return found
 
 
+def creation(stream: str, consumer: str, types: Sequence[EventType]) -> str:
+    """The request that makes a consumer; one that takes a single type has to say which."""
+    filtered = f".{types[0].every_subject}" if len(types) == 1 else ""
+    return f"CONSUMER.CREATE.{stream}.{consumer}{filtered}"
+
+
+async def create_consumer(
+    bus: Bus, stream: str, consumer: str, types: Sequence[EventType], config: dict[str, Any]
+) -> dict[str, Any]:
+    """Makes a consumer of these types, of all when there are none, or adjusts the one there is."""
+    config = config | {"name": consumer}
+    subjects = [each.every_subject for each in types]
+    if len(subjects) == 1:
+        config |= {"filter_subject": subjects[0]}
+    elif subjects:
+        config |= {"filter_subjects": subjects}
+    request = {"stream_name": stream, "config": config}
+    return await bus.api(creation(stream, consumer, types), request)
+
+
+def name_of_reader(bus: Bus) -> str:
+    """For a consumer that lasts as long as somebody reads; NATS's own names say not whose."""
+    return f"{bus.service}-{secrets.token_hex(8)}"
+
+
 async def read(
     bus: Bus, service: str, kind: Kind, first: int, last: int
 ) -> AsyncIterator[list[Message]]:
@@ -139,8 +165,7 @@ async def read(
         "num_replicas": 1,
         "inactive_threshold": _FORGET_AFTER,
     }
-    request = {"stream_name": stream, "config": config}
-    info = await bus.api(f"CONSUMER.CREATE.{stream}", request)
+    info = await create_consumer(bus, stream, name_of_reader(bus), (), config)
     if info["num_pending"] == 0:
         return
     pull = Pull(bus, stream, info["name"], _READ_BATCH)
