@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from comptoir.cart.v1 import cart_pb2, events_pb2
 from comptoir_cart.domain.carts import Cart
 from comptoir_cart.domain.priced import Quote
@@ -14,6 +12,7 @@ from comptoir_cart.domain.prices import AnnouncedPrice
 from comptoir_runtime import etag
 from comptoir_runtime.bus import Bus, signals
 from comptoir_runtime.money import from_minor
+from comptoir_runtime.timestamps import timestamp
 
 
 def cart_changed(cart: Cart) -> events_pb2.CartChanged:
@@ -25,7 +24,7 @@ def cart_created(cart: Cart) -> events_pb2.CartCreated:
         cart_id=cart.id,
         owner=cart.owner,
         channel=cart.channel,
-        create_time=_timestamp(cart.created_at),
+        create_time=timestamp(cart.created_at),
     )
 
 
@@ -37,7 +36,7 @@ def cart_claimed(
         owner=cart.owner,
         former_owner=former_owner,
         merged_cart_id=merged_cart_id,
-        claim_time=_timestamp(now),
+        claim_time=timestamp(now),
     )
 
 
@@ -68,12 +67,6 @@ def price_state(sku: str, version: int, prices: Sequence[AnnouncedPrice]) -> eve
             for price in prices
         ],
     )
-
-
-def _timestamp(time: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
 
 
 @asynccontextmanager

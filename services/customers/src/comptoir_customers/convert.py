@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from comptoir.customers.v1 import customer_pb2
 from comptoir.type.v1 import address_pb2
 from comptoir_customers.domain.people import Address, Customer, Point, StaffMember
@@ -13,6 +11,7 @@ from comptoir_customers.domain.sessions import Session
 from comptoir_customers.domain.timeline import Touch
 from comptoir_runtime import etag
 from comptoir_runtime.money import from_minor
+from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,9 +22,9 @@ def session_to(session: Session) -> customer_pb2.Session:
     return customer_pb2.Session(
         id=session.id,
         access_token=session.access_token,
-        access_expire_time=_timestamp(session.access_expires_at),
+        access_expire_time=timestamp(session.access_expires_at),
         refresh_token=session.refresh_token,
-        refresh_expire_time=None if ends is None else _timestamp(ends),
+        refresh_expire_time=timestamp_or_none(ends),
         subject=session.subject,
     )
 
@@ -43,8 +42,8 @@ def customer_to(customer: Customer) -> customer_pb2.Customer:
         addresses=[_address_to(address) for address in customer.addresses],
         group=customer.group,
         etag=etag.of(customer.version),
-        create_time=_timestamp(customer.created_at),
-        update_time=_timestamp(customer.updated_at),
+        create_time=timestamp(customer.created_at),
+        update_time=timestamp(customer.updated_at),
     )
 
 
@@ -74,7 +73,7 @@ def staff_member_to(member: StaffMember) -> customer_pb2.StaffMember:
         name=member.name,
         permissions=sorted(member.permissions),
         location=member.location,
-        create_time=_timestamp(member.created_at),
+        create_time=timestamp(member.created_at),
     )
 
 
@@ -88,7 +87,7 @@ def touch_to(touch: Touch) -> customer_pb2.Touch:
         order_number=touch.order_number,
         amount=None if touch.amount is None else from_minor(touch.amount, touch.currency),
         location=touch.location,
-        time=_timestamp(touch.happened_at),
+        time=timestamp(touch.happened_at),
     )
 
 
@@ -118,9 +117,3 @@ def _address_to(address: Address) -> address_pb2.Address:
         if point is None
         else address_pb2.Point(latitude=point.latitude, longitude=point.longitude),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message

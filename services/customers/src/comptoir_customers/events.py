@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from comptoir.customers.v1 import events_pb2
 from comptoir_customers.domain.keys import KeyRecord
 from comptoir_customers.domain.people import Customer
+from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
 
 def customer_state(customer: Customer) -> events_pb2.CustomerState:
@@ -24,7 +21,7 @@ def customer_state(customer: Customer) -> events_pb2.CustomerState:
 def customer_registered(customer: Customer) -> events_pb2.CustomerRegistered:
     """Somebody became a customer."""
     return events_pb2.CustomerRegistered(
-        customer_id=customer.id, register_time=_timestamp(customer.created_at)
+        customer_id=customer.id, register_time=timestamp(customer.created_at)
     )
 
 
@@ -34,11 +31,5 @@ def signing_key_state(key: KeyRecord) -> events_pb2.SigningKeyState:
     return events_pb2.SigningKeyState(
         kid=key.kid,
         jwk=key.jwk,
-        retire_time=None if retires is None else _timestamp(retires),
+        retire_time=timestamp_or_none(retires),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.cart.v1 import events_pb2 as cart_pb2
@@ -16,6 +14,7 @@ from comptoir_runtime.bus import Subscription
 from comptoir_runtime.database import Session
 from comptoir_runtime.ids import new_id
 from comptoir_runtime.money import to_minor
+from comptoir_runtime.timestamps import moment_of
 
 
 def subscriptions() -> list[Subscription]:
@@ -49,7 +48,7 @@ async def cart_created(session: Session, event: cart_pb2.CartCreated) -> None:
         new_id("tch"),
         event.owner,
         TouchKind.CART,
-        _moment(event.create_time),
+        moment_of(event.create_time),
         channel=event.channel,
         reference=event.cart_id,
     )
@@ -98,7 +97,7 @@ def _order_touch(kind: TouchKind, order: order_pb2.Order, moment: Timestamp) -> 
         new_id("tch"),
         order.customer,
         kind,
-        _moment(moment),
+        moment_of(moment),
         channel=order.channel,
         reference=order.id,
         order_number=order.number,
@@ -116,7 +115,7 @@ def _goods_touch(
         new_id("tch"),
         event.customer,
         kind,
-        _moment(fulfilment.fulfil_time),
+        moment_of(fulfilment.fulfil_time),
         reference=event.order_id,
         order_number=event.order_number,
         location=fulfilment.location,
@@ -131,12 +130,8 @@ def _money_touch(
         new_id("tch"),
         payment.payer,
         kind,
-        _moment(payment.update_time),
+        moment_of(payment.update_time),
         reference=payment.order,
         amount=to_minor(event.amount),
         currency=event.amount.currency,
     )
-
-
-def _moment(timestamp: Timestamp) -> datetime:
-    return timestamp.ToDatetime(tzinfo=UTC)

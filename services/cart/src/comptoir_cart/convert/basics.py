@@ -1,9 +1,6 @@
 """Texts, times and money."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.type.v1.money_pb2 import Money
 from comptoir_runtime.errors import InvalidFields, Violation
@@ -37,19 +34,6 @@ def minor_of(money: Money, path: str) -> int:
     if minor < 0:
         raise invalid(f"{path}.amount", "must not be negative")
     return minor
-
-
-def timestamp_of(time: datetime | None) -> Timestamp | None:
-    """To the microsecond; None stays None."""
-    if time is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
-
-
-def time_of(time: Timestamp) -> datetime:
-    return time.ToDatetime(tzinfo=UTC)
 
 
 def invalid(field: str, description: str) -> InvalidFields:

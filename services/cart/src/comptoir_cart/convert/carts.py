@@ -5,13 +5,14 @@ from functools import partial
 
 from comptoir.cart.v1 import cart_pb2 as pb
 from comptoir.type.v1 import address_pb2
-from comptoir_cart.convert.basics import text_of, timestamp_of
+from comptoir_cart.convert.basics import text_of
 from comptoir_cart.domain.carts import Address, Cart, Delivery, Mode
 from comptoir_cart.domain.priced import PricedCart, PricedLine, Quote, Totals
 from comptoir_cart.domain.shipping import OfferedMethod
 from comptoir_runtime import etag
 from comptoir_runtime.errors import InvalidFields, Violation
 from comptoir_runtime.money import from_minor
+from comptoir_runtime.timestamps import timestamp_or_none
 
 
 def cart_to(priced: PricedCart, locales: Sequence[str]) -> pb.Cart:
@@ -37,8 +38,8 @@ def cart_to(priced: PricedCart, locales: Sequence[str]) -> pb.Cart:
         delivery=None if cart.delivery is None else _delivery_to(cart.delivery),
         totals=_totals_to(priced.totals, cart.currency),
         quote=priced.fingerprint,
-        create_time=timestamp_of(cart.created_at),
-        update_time=timestamp_of(cart.updated_at),
+        create_time=timestamp_or_none(cart.created_at),
+        update_time=timestamp_or_none(cart.updated_at),
         order=cart.order_id or "",
     )
 
@@ -49,7 +50,7 @@ def quote_to(quote: Quote, locales: Sequence[str]) -> pb.Quote:
         fingerprint=priced.fingerprint,
         cart=cart_to(priced, locales),
         shipping_tax=from_minor(priced.shipping_tax, priced.cart.currency),
-        create_time=timestamp_of(quote.created_at),
+        create_time=timestamp_or_none(quote.created_at),
     )
 
 

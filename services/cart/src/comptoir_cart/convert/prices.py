@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from comptoir.cart.v1 import cart_pb2
 from comptoir.cart.v1 import price_pb2 as pb
 from comptoir.type.v1.localised_text_pb2 import LocalisedText
-from comptoir_cart.convert.basics import invalid, minor_of, time_of, timestamp_of
+from comptoir_cart.convert.basics import invalid, minor_of
 from comptoir_cart.domain.carts import Mode
 from comptoir_cart.domain.prices import Price, PriceList, ResolvedPrice
 from comptoir_cart.domain.promotions import Coupon, normal_code
 from comptoir_cart.domain.shipping import ShippingRule
 from comptoir_runtime.money import exponent, from_minor
+from comptoir_runtime.timestamps import moment_of, timestamp_or_none
 
 _FULL_PERCENT = 10_000
 
@@ -23,10 +24,10 @@ def price_list_from(message: pb.PriceList) -> PriceList:
         channel=message.channel,
         customer_group=message.customer_group,
         priority=message.priority,
-        valid_from=time_of(message.valid_from_time)
+        valid_from=moment_of(message.valid_from_time)
         if message.HasField("valid_from_time")
         else None,
-        valid_to=time_of(message.valid_to_time) if message.HasField("valid_to_time") else None,
+        valid_to=moment_of(message.valid_to_time) if message.HasField("valid_to_time") else None,
     )
 
 
@@ -38,8 +39,8 @@ def price_list_to(value: PriceList) -> pb.PriceList:
         channel=value.channel,
         customer_group=value.customer_group,
         priority=value.priority,
-        valid_from_time=timestamp_of(value.valid_from),
-        valid_to_time=timestamp_of(value.valid_to),
+        valid_from_time=timestamp_or_none(value.valid_from),
+        valid_to_time=timestamp_or_none(value.valid_to),
     )
 
 
@@ -102,10 +103,10 @@ def coupon_from(message: pb.Coupon) -> Coupon:
         minimum_subtotal=minimum,
         usage_limit=message.usage_limit,
         usage_limit_per_customer=message.usage_limit_per_customer,
-        valid_from=time_of(message.valid_from_time)
+        valid_from=moment_of(message.valid_from_time)
         if message.HasField("valid_from_time")
         else None,
-        valid_to=time_of(message.valid_to_time) if message.HasField("valid_to_time") else None,
+        valid_to=moment_of(message.valid_to_time) if message.HasField("valid_to_time") else None,
     )
 
 
@@ -116,8 +117,8 @@ def coupon_to(value: Coupon) -> pb.Coupon:
         usage_limit=value.usage_limit,
         usage_limit_per_customer=value.usage_limit_per_customer,
         used_count=value.used_count,
-        valid_from_time=timestamp_of(value.valid_from),
-        valid_to_time=timestamp_of(value.valid_to),
+        valid_from_time=timestamp_or_none(value.valid_from),
+        valid_to_time=timestamp_or_none(value.valid_to),
     )
     if value.effect == "percent":
         whole, hundredths = divmod(value.value, 100)

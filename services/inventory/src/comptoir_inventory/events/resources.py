@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from comptoir.inventory.v1 import stock_pb2
 from comptoir.type.v1 import address_pb2
 from comptoir_inventory.domain.locations import Address, Location
@@ -14,6 +12,7 @@ from comptoir_inventory.domain.selling import Policy, Supply
 from comptoir_inventory.domain.stock import Availability, Level, Movement
 from comptoir_inventory.domain.transfers import Transfer
 from comptoir_runtime import etag
+from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
 NO_ADDRESS = Address()
 NOTHING_BEYOND = (0, None)
@@ -29,9 +28,9 @@ def availability_to(entry: Availability, *, by_location: bool = True) -> stock_p
             for level in (entry.levels if by_location else ())
         ],
         revision=entry.revision,
-        as_of_time=_timestamp(entry.as_of),
+        as_of_time=timestamp(entry.as_of),
         backorder_available=entry.backorder_available,
-        expected_time=_maybe(entry.expected_at),
+        expected_time=timestamp_or_none(entry.expected_at),
         policy=None if entry.policy is None else policy_to(entry.policy),
     )
 
@@ -50,7 +49,7 @@ def level_to(
         version=level.version,
         low_stock=level.low_stock,
         backorder_available=beyond,
-        expected_time=_maybe(expected_at),
+        expected_time=timestamp_or_none(expected_at),
     )
 
 
@@ -76,8 +75,8 @@ def policy_to(policy: Policy) -> stock_pb2.SellingPolicy:
     return stock_pb2.SellingPolicy(
         sku=policy.sku,
         backorder=stock_pb2.SellingPolicy.Backorder.ValueType(policy.backorder),
-        backorder_until_time=_maybe(policy.backorder_until),
-        preorder_time=_maybe(policy.preorder_at),
+        backorder_until_time=timestamp_or_none(policy.backorder_until),
+        preorder_time=timestamp_or_none(policy.preorder_at),
         max_per_order=policy.max_per_order,
         etag=etag.of(policy.version),
     )
@@ -90,7 +89,7 @@ def supply_to(supply: Supply) -> stock_pb2.Supply:
         location=supply.location,
         reference=supply.reference,
         quantity=supply.units,
-        expected_time=_timestamp(supply.expected_at),
+        expected_time=timestamp(supply.expected_at),
         source=stock_pb2.Supply.Source.ValueType(supply.source),
     )
 
@@ -109,9 +108,9 @@ def transfer_to(transfer: Transfer) -> stock_pb2.Transfer:
             for line in transfer.lines
         ],
         reference=transfer.reference,
-        expected_time=_timestamp(transfer.expected_at),
-        send_time=_timestamp(transfer.sent_at),
-        receive_time=_maybe(transfer.received_at),
+        expected_time=timestamp(transfer.expected_at),
+        send_time=timestamp(transfer.sent_at),
+        receive_time=timestamp_or_none(transfer.received_at),
     )
 
 
@@ -128,12 +127,12 @@ def reservation_to(reservation: Reservation) -> stock_pb2.Reservation:
                 quantity=line.units,
                 consumed_quantity=line.consumed,
                 backordered_quantity=line.backordered,
-                expected_time=_maybe(line.expected_at),
+                expected_time=timestamp_or_none(line.expected_at),
             )
             for line in reservation.lines
         ],
-        expire_time=_timestamp(reservation.expires_at),
-        create_time=_timestamp(reservation.created_at),
+        expire_time=timestamp(reservation.expires_at),
+        create_time=timestamp(reservation.created_at),
     )
 
 
@@ -147,7 +146,7 @@ def movement_to(movement: Movement) -> stock_pb2.Movement:
         reason=stock_pb2.Movement.Reason.ValueType(movement.reason),
         reference=movement.reference,
         actor=movement.actor,
-        create_time=_timestamp(movement.created_at),
+        create_time=timestamp(movement.created_at),
     )
 
 
@@ -182,14 +181,3 @@ def _address_to(address: Address) -> address_pb2.Address:
         if point is None
         else address_pb2.Point(latitude=point.latitude, longitude=point.longitude),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    """A moment, as the contract writes it."""
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
-
-
-def _maybe(moment: datetime | None) -> Timestamp | None:
-    return None if moment is None else _timestamp(moment)

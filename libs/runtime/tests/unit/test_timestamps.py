@@ -1,0 +1,35 @@
+"""Moments, there and back."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comptoir_runtime.timestamps import moment_of, timestamp, timestamp_or_none
+
+
+class TestTimestamps:
+    @given(st.datetimes(timezones=st.just(UTC)))
+    def test_it_is_what_the_library_makes_of_it(self, moment: datetime) -> None:
+        expected = Timestamp()
+        expected.FromDatetime(moment)
+        assert timestamp(moment) == expected
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            datetime(1970, 1, 1, tzinfo=UTC),
+            datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+            datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(hours=2))),
+        ],
+    )
+    def test_there_and_back(self, moment: datetime) -> None:
+        back = moment_of(timestamp(moment))
+        assert back == moment
+        assert back.tzinfo is UTC
+
+    def test_none_stays_none(self) -> None:
+        assert timestamp_or_none(None) is None
+        assert timestamp_or_none(datetime(1970, 1, 2, tzinfo=UTC)) == Timestamp(seconds=86_400)
