@@ -135,7 +135,8 @@ class FakePayment:
 
 
 class FakePayments:
-    """Tokens: tok_ok, tok_decline, tok_3ds, tok_unknown (says so), tok_wrong (another amount).
+    """Tokens: tok_ok, tok_decline, tok_3ds, tok_unknown (says so), tok_wrong (another amount),
+    tok_once (captured once).
 
     The token of a gift card is its code; what a payment holds is missing from its balance.
     """
@@ -243,7 +244,9 @@ class FakePayments:
         await self._town.at("capture")
         found = self.by_id[payment]
         if key not in found.captured:
-            if sum(found.captured.values()) + amount > found.view.authorised or found.voided:
+            taken = sum(found.captured.values())
+            again = taken > 0 and found.view.single_capture
+            if taken + amount > found.view.authorised or found.voided or again:
                 raise refusal("CAPTURE_EXCEEDS_AUTHORISATION")
             found.captured[key] = amount
         await self._town.at("capture done")
@@ -282,6 +285,10 @@ def _first_view(payment: str, token: str, amount: int, currency: str) -> Payment
                 0,
                 currency,
                 action_url="https://bank.example/challenge",
+            )
+        case "tok_once":
+            return PaymentView(
+                payment, PaymentStatus.AUTHORISED, amount, currency, single_capture=True
             )
         case "tok_unknown":
             return PaymentView(payment, PaymentStatus.UNKNOWN, 0, currency)

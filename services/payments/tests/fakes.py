@@ -141,6 +141,16 @@ class FakeProvider:
             voided=payment.voided + voided,
         )
 
+    def bounce(self, reference: str, amount: int) -> None:
+        """A refund could not be delivered."""
+        payment = self.payments[reference]
+        self.payments[reference] = replace(payment, refunded=payment.refunded - amount)
+
+    def dispute(self, reference: str, *, disputed: int = 0, charged_back: int = 0) -> None:
+        """How the payer's disputes stand now."""
+        payment = self.payments[reference]
+        self.payments[reference] = replace(payment, disputed=disputed, charged_back=charged_back)
+
     # --- inside
 
     async def _once(

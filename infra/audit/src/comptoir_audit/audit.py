@@ -96,7 +96,7 @@ class _Look:
                     await self._within(each, service)
 
     async def _within(self, invariant: Within, service: str) -> None:
-        row = await self.connections.sources[service].one(
+        row = await self.connections.databases[service].one(
             self.scope,
             "SELECT count(*) AS looked,"
             f" (array_agg(to_jsonb(one)) FILTER (WHERE {invariant.wrong}))[1:{_SHOWN}] AS wrong"

@@ -30,6 +30,8 @@ class Taken:
     captured: int = 0
     refunded: int = 0
     held: int = 0
+    disputed: int = 0
+    charged_back: int = 0
     changed_at: int = 0
 
     def add(self, entry: Row) -> None:
@@ -41,9 +43,13 @@ class Taken:
                 self.captured += moved
             case "payment.refunded":
                 self.refunded += moved
+            case "payment.refund_failed":
+                self.refunded -= moved
         ended = answer["status"] in _ENDED
         left = answer["authorised_amount"] - answer["captured_amount"] - answer["voided_amount"]
         self.held = 0 if ended else left
+        self.disputed = answer.get("disputed_amount", 0)
+        self.charged_back = answer.get("charged_back_amount", 0)
         self.changed_at = entry["at"]
 
     def row(self) -> Row:
@@ -55,6 +61,8 @@ class Taken:
             "captured": self.captured,
             "refunded": self.refunded,
             "held": self.held,
+            "disputed": self.disputed,
+            "charged_back": self.charged_back,
         }
 
 
@@ -101,9 +109,6 @@ class ProviderJournal:
     async def open(cls, url: str) -> AsyncIterator["ProviderJournal"]:
         async with httpx.AsyncClient(base_url=url, timeout=_SECONDS) as http:
             yield cls(http)
-
-    async def one(self, scope: Scope, sql: str) -> Row:
-        raise NotImplementedError("the journal is compared with, never judged alone")
 
     async def stream(self, scope: Scope, sql: str) -> AsyncIterator[Sequence[Row]]:
         await self._read()

@@ -32,10 +32,7 @@ class CouldNotLook(Exception):
 
 
 class Source(Protocol):
-    """What can answer queries."""
-
-    async def one(self, scope: Scope, sql: str) -> Row:
-        """The only row of a statement."""
+    """What can be compared with others."""
 
     def stream(self, scope: Scope, sql: str) -> AsyncIterator[Sequence[Row]]:
         """All rows of a leading query, in batches, as they were at one moment."""
@@ -45,6 +42,13 @@ class Source(Protocol):
 
     async def now(self) -> datetime:
         """What its clock says."""
+
+
+class Judged(Source, Protocol):
+    """What can be judged alone, too: a service's data, seen at one moment."""
+
+    async def one(self, scope: Scope, sql: str) -> Row:
+        """The only row of a statement."""
 
 
 class Database:
@@ -116,8 +120,11 @@ class Connections:
     The provider's journal is remembered from audit to audit: only what is new is read again.
     """
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        self.sources = sources
+    def __init__(self, databases: Mapping[str, Judged], provider: Source | None = None) -> None:
+        self.databases = databases
+        self.sources: dict[str, Source] = dict(databases)
+        if provider is not None:
+            self.sources[PROVIDER] = provider
 
     async def now(self) -> datetime:
         """The earliest of all clocks: what has changed since has changed by each of them.
@@ -134,13 +141,14 @@ class Connections:
     async def open(cls, addresses: Addresses) -> AsyncIterator["Connections"]:
         """Raises `CouldNotLook`, which names the service."""
         async with AsyncExitStack() as stack:
-            sources: dict[str, Source] = {}
+            databases: dict[str, Judged] = {}
+            provider: Source | None = None
             for name, url in addresses.databases.items():
                 try:
-                    sources[name] = await stack.enter_async_context(Database.open(url))
+                    databases[name] = await stack.enter_async_context(Database.open(url))
                 except CouldNotLook as error:
                     raise CouldNotLook(f"{name}: {error}") from error
             if addresses.provider is not None:
                 journal: Any = ProviderJournal.open(addresses.provider)
-                sources[PROVIDER] = await stack.enter_async_context(journal)
-            yield cls(sources)
+                provider = await stack.enter_async_context(journal)
+            yield cls(databases, provider)

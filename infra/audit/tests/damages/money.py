@@ -63,6 +63,24 @@ MONEY = (
         journal=(*JOURNAL, entry_of("refunded", "fulfilled", 100, captured=2740)),
     ),
     Damage(
+        "the provider has lost a dispute that we do not know of",
+        (("M5", _PSP), ("M5.journal", _PSP)),
+        journal=(
+            *JOURNAL,
+            entry_of("dispute_lost", "fulfilled", 5, captured=2740, charged_back=5),
+        ),
+    ),
+    Damage(
+        "the provider says that a refund came back",
+        (("M5", _PSP), ("M5.journal", _PSP)),
+        journal=(*JOURNAL, entry_of("refund_failed", "fulfilled", 5, captured=2740)),
+    ),
+    Damage(
+        "a dispute is in no transfer",
+        (("M2", _PAY), ("M5", _PSP), ("M5.journal", _PSP)),
+        {"payments": "UPDATE payment SET disputed_amount = 5 WHERE id = 'pay_fulfilled'"},
+    ),
+    Damage(
         "the provider charged for a payment that is not ours",
         (("M5.journal", ("pay_lost", "psp_lost")),),
         journal=(*JOURNAL, entry_of("captured", "fulfilled", 2740, as_id="lost", captured=2740)),
@@ -91,7 +109,7 @@ MONEY = (
     ),
     Damage(
         "another amount was authorised than the order costs",
-        (("M7", ("ord_placed", "pay_placed")),),
+        (("M6", ("ord_placed", "pay_placed")), ("M7", ("ord_placed", "pay_placed"))),
         {"payments": "UPDATE payment SET amount = 1491 WHERE id = 'pay_placed'"},
     ),
     Damage(

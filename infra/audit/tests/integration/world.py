@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from comptoir_audit.invariant import PROVIDER, SERVICES, Row
+from comptoir_audit.invariant import SERVICES, Row
 from comptoir_audit.journal import Totals
 from comptoir_audit.scope import Scope
-from comptoir_audit.sources import Connections, Database, Source
+from comptoir_audit.sources import Connections, Database
 from comptoir_local.databases import DatabaseServer
 from comptoir_testing.databases import Clones
 from infra.audit.tests.story import JOURNAL
@@ -24,9 +24,6 @@ class ToldJournal:
     def __init__(self, entries: Iterable[Row]) -> None:
         self._totals = Totals()
         self._totals.add(entries)
-
-    async def one(self, scope: Scope, sql: str) -> Row:
-        raise NotImplementedError
 
     async def stream(self, scope: Scope, sql: str) -> AsyncIterator[Sequence[Row]]:
         yield self._totals.changed(scope.since)
@@ -70,8 +67,8 @@ class World:
         """Connections to the world after `damage`."""
         async with AsyncExitStack() as stack:
             urls = stack.enter_context(self.damaged(damage))
-            sources: dict[str, Source] = {
+            databases = {
                 name: await stack.enter_async_context(Database.open(url))
                 for name, url in urls.items()
             }
-            yield Connections({**sources, PROVIDER: ToldJournal(journal)})
+            yield Connections(databases, ToldJournal(journal))

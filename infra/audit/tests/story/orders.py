@@ -41,6 +41,7 @@ def tell_orders(told: Told) -> None:
             "totals": totals_of(sale),
             "coupons": ["WELCOME"] if name in PROMOTED else [],
             "payments": [f"pay_{name}"],
+            "tenders": [] if sold else [{"payment": f"pay_{name}", "amount": sale.total}],
             "reservation": f"rsv_{name}",
             "placement": "" if sold else process,
         }

@@ -162,11 +162,18 @@ def _entry(
 
 
 def entry_of(
-    kind: str, name: str, moved: int, *, as_id: str = "", captured: int = 0
+    kind: str,
+    name: str,
+    moved: int,
+    *,
+    as_id: str = "",
+    captured: int = 0,
+    charged_back: int = 0,
 ) -> dict[str, Any]:
     """One more entry of the journal about a sale of the story; `as_id`: under another id."""
     sale = next(each for each in SALES if each.name == name)
     entry = _entry(kind, sale, moved, "captured", captured=captured)
+    entry["answer"]["charged_back_amount"] = charged_back
     if as_id:
         entry["answer"] |= {"id": f"psp_{as_id}", "reference": f"pay_{as_id}"}
     return entry

@@ -23,6 +23,8 @@ def a_payment(**changes: Any) -> dict[str, Any]:
         "captured": 500,
         "refunded": 0,
         "returned": 0,
+        "disputed": 0,
+        "charged_back": 0,
         "held": 0,
         "settled": True,
     }
@@ -37,6 +39,8 @@ def a_charge(**changes: Any) -> dict[str, Any]:
         "captured": 500,
         "refunded": 0,
         "held": 0,
+        "disputed": 0,
+        "charged_back": 0,
     }
     return charge | changes
 
@@ -51,6 +55,7 @@ def an_order(**changes: Any) -> dict[str, Any]:
         "cart": "crt_1",
         "placement": "plc_1",
         "payments": ["pay_1"],
+        "tenders": None,
         "reservation": "rsv_1",
         "lines": [{"sku": "RAIN", "quantity": 2, "total": 500}],
     }
@@ -70,6 +75,8 @@ class TestJournal:
                 "captured": 2740,
                 "refunded": 450,
                 "held": 0,
+                "disputed": 0,
+                "charged_back": 0,
             }
         ]
         assert [row["held"] for row in totals.of("pay_placed")] == [1490]

@@ -48,6 +48,7 @@ _REPLAYED: Final = (b"idempotent-replayed", b"true")
 _EARLY_WEBHOOK_LEAD: Final = 0.3
 _LARGEST_PAGE: Final = 1000
 _VERBS: Final = ("confirm", "capture", "void", "refund")
+_HAPPENINGS: Final = ("fail_refund", "dispute", "win_dispute", "lose_dispute")
 
 
 class Application:
@@ -134,6 +135,9 @@ class Application:
             case ["v1", "payments", payment_id, verb] if verb in _VERBS:
                 _require(method, "POST")
                 return await self._change_payment(request, payment_id, verb), Reply.NORMAL
+            case ["v1", "payments", payment_id, verb] if verb in _HAPPENINGS:
+                _require(method, "POST")
+                return await self._happen(request, payment_id, verb), Reply.NORMAL
             case ["challenge", payment_id]:
                 _require(method, "GET", "POST")
                 return await self._challenge(request, payment_id), Reply.NORMAL
@@ -169,6 +173,11 @@ class Application:
             case _:
                 answer = await self._provider.confirm(keyed, payment_id)
         return _answered(answer)
+
+    async def _happen(self, request: Request, payment_id: str, verb: str) -> Response:
+        body = requests.parse_object(request.body)
+        keyed, amount = _keyed(request, verb, body), requests.parse_amount(body)
+        return _answered(await self._provider.happen(keyed, payment_id, verb, amount))
 
     async def _create_payment_method(self, request: Request) -> Response:
         if request.scope["method"] == "OPTIONS":

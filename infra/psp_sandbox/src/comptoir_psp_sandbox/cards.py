@@ -34,6 +34,8 @@ class Behaviour:
     # Added to the amount asked for: the provider that approves something else.
     amount_error: int = 0
     currency_override: str | None = None
+    # What the first capture does not take is released with it.
+    single_capture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "early_webhook": Behaviour(announces_authorisation=True, reply=Reply.AFTER_WEBHOOK),
     "wrong_amount": Behaviour(amount_error=100),
     "wrong_currency": Behaviour(currency_override="XTS"),
+    "single_capture": Behaviour(single_capture=True),
 }
 
 CARDS: Final[dict[str, tuple[str, str]]] = {
@@ -77,6 +80,7 @@ CARDS: Final[dict[str, tuple[str, str]]] = {
     "4000000000100059": ("visa", "wrong_amount"),
     "4000000000100067": ("visa", "wrong_currency"),
     "4000000000100075": ("visa", "early_webhook"),
+    "4000000000100083": ("visa", "single_capture"),
 }
 
 _READY_MADE: Final = {
@@ -94,6 +98,7 @@ _READY_MADE: Final = {
     "pm_card_wrong_amount": "4000000000100059",
     "pm_card_wrong_currency": "4000000000100067",
     "pm_card_early_webhook": "4000000000100075",
+    "pm_card_single_capture": "4000000000100083",
 }
 
 

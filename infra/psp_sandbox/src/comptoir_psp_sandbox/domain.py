@@ -9,6 +9,7 @@ from comptoir_psp_sandbox.errors import (
     ActionRequired,
     AuthorisationExpired,
     CaptureExceedsAuthorised,
+    NothingThere,
     NothingToVoid,
     PaymentNotAuthorised,
     PaymentVoided,
@@ -76,11 +77,15 @@ class Payment:
     return_url: str
     created_at: int
     expires_at: int
+    disputed_amount: int = 0
+    charged_back_amount: int = 0
+    single_capture: bool = False
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The payment inside a journalled answer (which may carry more than the payment)."""
-        fields = {name: value[name] for name in cls.__slots__}
+        # What is newer than the journal has its default.
+        fields = {name: value[name] for name in cls.__slots__ if name in value}
         fields["status"] = Status(fields["status"])
         fields["action"] = Action(**fields["action"]) if fields["action"] else None
         fields["card"] = Card(**fields["card"])
@@ -116,6 +121,7 @@ def open_payment(
         return_url=request.return_url,
         created_at=now,
         expires_at=now + lifetime,
+        single_capture=behaviour.single_capture,
     )
     if behaviour.outcome is Outcome.DECLINED:
         return replace(payment, status=Status.DECLINED, decline_code=behaviour.decline_code)
@@ -165,8 +171,14 @@ def capture(payment: Payment, amount: int | None, now: int) -> tuple[Payment, in
         raise CaptureExceedsAuthorised("more than is left of the authorisation", amount_left=left)
     if now >= payment.expires_at:
         raise AuthorisationExpired("the authorisation has expired", expires_at=payment.expires_at)
-    status = Status.CAPTURED if taken == left else Status.PARTIALLY_CAPTURED
-    return replace(payment, status=status, captured_amount=payment.captured_amount + taken), taken
+    released = left - taken if payment.single_capture else 0
+    whole = taken + released == left
+    return replace(
+        payment,
+        status=Status.CAPTURED if whole else Status.PARTIALLY_CAPTURED,
+        captured_amount=payment.captured_amount + taken,
+        voided_amount=payment.voided_amount + released,
+    ), taken
 
 
 def void(payment: Payment) -> tuple[Payment, int]:
@@ -181,10 +193,53 @@ def void(payment: Payment) -> tuple[Payment, int]:
     return replace(payment, status=status, voided_amount=voided, action=None), released
 
 
+def keeps(payment: Payment) -> int:
+    """What of a payment was captured and is neither given back nor disputed nor lost."""
+    gone = payment.refunded_amount + payment.disputed_amount + payment.charged_back_amount
+    return payment.captured_amount - gone
+
+
 def refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
     """Gives back `amount` (all that is left when None) of what was captured."""
-    left = payment.captured_amount - payment.refunded_amount
+    left = keeps(payment)
     given = left if amount is None else amount
     if given > left or given == 0:
         raise RefundExceedsCaptured("more than is left of what was captured", amount_left=left)
     return replace(payment, refunded_amount=payment.refunded_amount + given), given
+
+
+def fail_refund(payment: Payment, amount: int | None) -> tuple[Payment, int]:
+    """A refund of `amount` (all of them when None) could not be delivered and comes back."""
+    left = payment.refunded_amount
+    back = left if amount is None else amount
+    if back > left or back == 0:
+        raise NothingThere("no such amount was refunded", amount_left=left)
+    return replace(payment, refunded_amount=left - back), back
+
+
+def dispute(payment: Payment, amount: int | None) -> tuple[Payment, int]:
+    """The payer's bank takes `amount` (all that is left when None) back until it has decided."""
+    left = keeps(payment)
+    taken = left if amount is None else amount
+    if taken > left or taken == 0:
+        raise NothingThere("no such amount is left to dispute", amount_left=left)
+    return replace(payment, disputed_amount=payment.disputed_amount + taken), taken
+
+
+def win_dispute(payment: Payment) -> tuple[Payment, int]:
+    """What was disputed is the merchant's again."""
+    taken = _disputed(payment)
+    return replace(payment, disputed_amount=0), taken
+
+
+def lose_dispute(payment: Payment) -> tuple[Payment, int]:
+    """What was disputed is lost."""
+    taken = _disputed(payment)
+    lost = payment.charged_back_amount + taken
+    return replace(payment, disputed_amount=0, charged_back_amount=lost), taken
+
+
+def _disputed(payment: Payment) -> int:
+    if payment.disputed_amount == 0:
+        raise NothingThere("nothing is disputed", amount_left=0)
+    return payment.disputed_amount

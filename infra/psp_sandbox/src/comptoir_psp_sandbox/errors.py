@@ -88,6 +88,11 @@ class NothingToVoid(Refusal):
     kept = True
 
 
+class NothingThere(Refusal):
+    code = "nothing_there"
+    kept = True
+
+
 class RefundExceedsCaptured(Refusal):
     code = "refund_exceeds_captured"
     kept = True

@@ -110,6 +110,23 @@ class Provider:
 
         return await self._recorder.once(keyed, payment_id, decide)
 
+    async def happen(self, keyed: Keyed, payment_id: str, verb: str, amount: int | None) -> Answer:
+        """What the merchant does not ask for: a refund comes back, a payer disputes."""
+
+        def decide() -> Change:
+            payment = self._book.payment(payment_id)
+            match verb:
+                case "fail_refund":
+                    return Change(*domain.fail_refund(payment, amount))
+                case "dispute":
+                    return Change(*domain.dispute(payment, amount))
+                case "win_dispute":
+                    return Change(*domain.win_dispute(payment))
+                case _:
+                    return Change(*domain.lose_dispute(payment))
+
+        return await self._recorder.once(keyed, payment_id, decide)
+
     async def answer_challenge(self, payment_id: str, *, success: bool) -> Payment:
         """The buyer's answer; a second one changes nothing."""
         payment = self._book.payment(payment_id)

@@ -183,6 +183,10 @@ _EVENT_TYPES: Final = {
     "capture": "payment.captured",
     "void": "payment.voided",
     "refund": "payment.refunded",
+    "fail_refund": "payment.refund_failed",
+    "dispute": "payment.disputed",
+    "win_dispute": "payment.dispute_won",
+    "lose_dispute": "payment.dispute_lost",
 }
 
 

@@ -4,28 +4,32 @@ from collections.abc import Sequence
 
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
+from comptoir.payments.v1 import payment_pb2
 from comptoir_orders.domain.fulfilments import FulfilmentState
-from comptoir_orders.domain.orders import OrderState
+from comptoir_orders.domain.orders import OrderState, ReviewReason, review_reason
 from comptoir_orders.domain.placement import State
 from comptoir_orders.domain.processes import Intent, PlacementData, TenderTaken, TillSale
 from comptoir_orders.domain.processes import Kind as ProcessKind
 from comptoir_orders.domain.tenders import TenderChoice
 from comptoir_orders.errors import InvalidPayment, TendersDoNotMatch
-from comptoir_orders.events import fulfilment_message, order_message, timestamp
+from comptoir_orders.events import fulfilment_message, order_message
 from comptoir_orders.store.fulfilments import Filter
+from comptoir_orders.store.orders import Filter as OrderFilter
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import money
 from comptoir_runtime.auth import Kind, Principal
 from comptoir_runtime.errors import Violation
+from comptoir_runtime.timestamps import timestamp
 
 __all__ = [
     "fulfilment_filter",
     "fulfilment_message",
     "intent_of",
+    "order_filter",
     "order_message",
-    "order_states",
     "placement_message",
     "process_message",
+    "review_of",
     "till_sale_of",
 ]
 
@@ -60,9 +64,13 @@ _FULFILMENT_STATES: dict[int, FulfilmentState] = {
 }
 
 
-def order_states(state: int) -> tuple[OrderState, ...] | None:
-    """The states a filter means; None for all."""
-    return _ORDER_STATES.get(state)
+def order_filter(request: pb.ListOrdersRequest) -> OrderFilter:
+    """Which orders a request means; whose they may be is decided elsewhere."""
+    return OrderFilter(
+        state=_ORDER_STATES.get(request.state),
+        channel=request.channel or None,
+        needs_review=request.needs_review,
+    )
 
 
 def fulfilment_filter(request: pb.ListFulfilmentsRequest) -> Filter:
@@ -168,6 +176,21 @@ def placement_message(placement: Process) -> order_pb2.Placement:
         message.failure.message = data.refusal.message
         message.failure.metadata.update(data.refusal.metadata)
     return message
+
+
+def review_of(payment: payment_pb2.Payment) -> ReviewReason | None:
+    """What there is to look at of a payment as it stands."""
+    given_back = [
+        each.kind
+        for each in payment.operations
+        if each.kind in (payment_pb2.Operation.KIND_REFUND, payment_pb2.Operation.KIND_REVERSAL)
+        and each.state == payment_pb2.Operation.STATE_SUCCEEDED
+    ]
+    return review_reason(
+        disputed=payment.HasField("disputed_amount"),
+        charged_back=payment.HasField("charged_back_amount"),
+        refund_came_back=given_back[-1:] == [payment_pb2.Operation.KIND_REVERSAL],
+    )
 
 
 def process_message(process: Process) -> order_pb2.Process:

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.orders.v1 import events_pb2, order_pb2
 from comptoir.type.v1 import address_pb2, money_pb2
 from comptoir_orders.domain.fulfilments import Fulfilment, FulfilmentMode, FulfilmentState
-from comptoir_orders.domain.orders import Address, Order, OrderLine, OrderState, Totals
+from comptoir_orders.domain.orders import (
+    Address,
+    Order,
+    OrderLine,
+    OrderState,
+    ReviewReason,
+    Totals,
+)
 from comptoir_runtime import etag, money
 from comptoir_runtime.bus import Bus, signals
+from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
 _ORDER_STATES = {
     OrderState.PLACED: order_pb2.Order.STATE_PLACED,
@@ -29,6 +34,9 @@ _FULFILMENT_STATES = {
     FulfilmentState.READY_FOR_PICKUP: order_pb2.Fulfilment.STATE_READY_FOR_PICKUP,
     FulfilmentState.HANDED_OVER: order_pb2.Fulfilment.STATE_HANDED_OVER,
     FulfilmentState.CANCELLED: order_pb2.Fulfilment.STATE_CANCELLED,
+}
+_REVIEWS = {
+    each: order_pb2.OrderReview.Reason.Value(f"REASON_{each.name}") for each in ReviewReason
 }
 _MODES = {
     FulfilmentMode.SHIP: order_pb2.Fulfilment.MODE_SHIP,
@@ -93,6 +101,10 @@ def order_message(order: Order) -> order_pb2.Order:
         update_time=timestamp(order.updated_at),
         cancel_reason=order.cancel_reason,
         staff=content.staff,
+        reviews=[
+            order_pb2.OrderReview(payment=payment, reason=_REVIEWS[reason])
+            for payment, reason in order.reviews
+        ],
     )
     if content.delivery.address is not None:
         message.shipping_address.CopyFrom(_address(content.delivery.address))
@@ -115,16 +127,10 @@ def fulfilment_message(fulfilment: Fulfilment) -> order_pb2.Fulfilment:
         carrier=fulfilment.carrier,
         tracking_number=fulfilment.tracking_number,
         amount=money.from_minor(fulfilment.amount, fulfilment.currency),
-        fulfil_time=None if left is None else timestamp(left),
+        fulfil_time=timestamp_or_none(left),
         etag=etag.of(fulfilment.version),
-        expected_time=None if expected is None else timestamp(expected),
+        expected_time=timestamp_or_none(expected),
     )
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def _line(line: OrderLine, currency: str) -> order_pb2.OrderLine:

@@ -88,8 +88,7 @@ class OrdersServicer:
             call.session,
             call.principal,
             request.customer,
-            convert.order_states(request.state),
-            request.channel,
+            convert.order_filter(request),
             page.size,
             _position(page),
         )

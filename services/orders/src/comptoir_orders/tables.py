@@ -90,6 +90,9 @@ class OrderRow(SQLModel, table=True):
             name="state",
         ),
         CheckConstraint("captured >= 0 AND captured <= total", name="captured"),
+        Index(
+            "ix_orders_review", "placed_at", "id", postgresql_where=text("review <> '{}'::jsonb")
+        ),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -106,6 +109,7 @@ class OrderRow(SQLModel, table=True):
     document: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     placed_at: datetime = Field(sa_column=timestamp())
     updated_at: datetime = Field(sa_column=timestamp())
+    review: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False, server_default="{}"))
 
 
 class FulfilmentRow(SQLModel, table=True):

@@ -7,8 +7,8 @@ import pytest
 from comptoir.inventory.v1 import events_pb2 as inventory_pb2
 from comptoir.orders.v1 import order_pb2
 from comptoir_orders.domain.sourcing import Beyond
-from comptoir_orders.events import timestamp
 from comptoir_runtime.errors import RemoteFailure
+from comptoir_runtime.timestamps import timestamp
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests.integration.shop import Shop
 from services.orders.tests.neighbours import Town

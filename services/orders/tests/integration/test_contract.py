@@ -13,6 +13,7 @@ from comptoir.inventory.v1 import events_pb2 as inventory_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir.payments.v1 import events_pb2 as payments_pb2
 from comptoir.payments.v1 import payment_pb2
+from comptoir.type.v1 import money_pb2
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain.processes import Kind, Step, VoidData
 from comptoir_orders.domain.sourcing import Beyond
@@ -203,6 +204,28 @@ async def _payment_failed(harness: ServiceHarness) -> Message:
     )
 
 
+async def _aftermath(harness: ServiceHarness) -> payment_pb2.Payment:
+    placement = await _order(harness)
+    lost = money_pb2.Money(currency="EUR", amount="5.00")
+    return payment_pb2.Payment(id="pay_1", order=placement.order, charged_back_amount=lost)
+
+
+async def _payment_refunded(harness: ServiceHarness) -> Message:
+    return payments_pb2.PaymentRefunded(payment_id="pay_1", payment=await _aftermath(harness))
+
+
+async def _payment_refund_failed(harness: ServiceHarness) -> Message:
+    return payments_pb2.PaymentRefundFailed(payment_id="pay_1", payment=await _aftermath(harness))
+
+
+async def _payment_disputed(harness: ServiceHarness) -> Message:
+    return payments_pb2.PaymentDisputed(payment_id="pay_1", payment=await _aftermath(harness))
+
+
+async def _payment_dispute_closed(harness: ServiceHarness) -> Message:
+    return payments_pb2.PaymentDisputeClosed(payment_id="pay_1", payment=await _aftermath(harness))
+
+
 async def _reservation_covered(harness: ServiceHarness) -> Message:
     stock = the_town().stock
     stock.units, stock.beyond = {LYON: {"KETTLE": 9}}, {LYON: {"LAMP": Beyond(9)}}
@@ -222,6 +245,10 @@ class TestRedelivery(RedeliverySuite):
     events: ClassVar[Mapping[type[Message], MakeEvent]] = {
         payments_pb2.PaymentAuthorised: _payment_authorised,
         payments_pb2.PaymentFailed: _payment_failed,
+        payments_pb2.PaymentRefunded: _payment_refunded,
+        payments_pb2.PaymentRefundFailed: _payment_refund_failed,
+        payments_pb2.PaymentDisputed: _payment_disputed,
+        payments_pb2.PaymentDisputeClosed: _payment_dispute_closed,
         inventory_pb2.ReservationCovered: _reservation_covered,
         customers_pb2.SigningKeyState: _signing_key_state,
     }

@@ -17,8 +17,8 @@ from comptoir_orders.domain.orders import DeliveryMode, Point
 from comptoir_orders.domain.schedule import HOLD
 from comptoir_orders.domain.sourcing import Allocation, Beyond, Late, Offer, Promised
 from comptoir_orders.errors import NotYourCart, OutcomeUnknown
-from comptoir_orders.events import timestamp
 from comptoir_runtime.errors import Failure, RemoteFailure
+from comptoir_runtime.timestamps import timestamp
 from services.orders.tests.factories import euros
 
 LATER = datetime(2026, 3, 1, tzinfo=UTC)

@@ -25,9 +25,9 @@ from comptoir_payments.domain.statements import (
     LineKind,
     Statement,
 )
-from comptoir_payments.events import timestamp
 from comptoir_runtime.errors import InvalidFields, Violation
 from comptoir_runtime.money import exponent, from_minor, to_minor
+from comptoir_runtime.timestamps import timestamp
 
 DEFAULT_CURRENCY = "EUR"
 _LINE_KINDS = {report_pb2.ReportLine.Kind.Value(f"KIND_{each.name}"): each for each in LineKind}

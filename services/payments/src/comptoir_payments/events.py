@@ -1,22 +1,21 @@
 """What the others are told: a payment as a message, and the event for each occasion."""
 
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.payments.v1 import events_pb2, payment_pb2, purse_pb2
+from comptoir.type.v1.money_pb2 import Money
 from comptoir_payments.domain.instructions import Consent
 from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress, State
 from comptoir_payments.domain.purses import Purse
 from comptoir_payments.domain.settlements import Occasion
 from comptoir_runtime.money import from_minor
+from comptoir_runtime.timestamps import timestamp
 
 PaymentMessage: TypeAlias = payment_pb2.Payment
 GiftCardMessage: TypeAlias = purse_pb2.GiftCard
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = {each: payment_pb2.Payment.State.Value(f"STATE_{each.name}") for each in State}
 _KINDS = {each: payment_pb2.Operation.Kind.Value(f"KIND_{each.name}") for each in Kind}
 _PROGRESS = {each: payment_pb2.Operation.State.Value(f"STATE_{each.name}") for each in Progress}
@@ -47,7 +46,15 @@ def payment_message(payment: Payment) -> PaymentMessage:
         operations=[_operation_message(each, currency) for each in payment.operations],
         due_time=None if payment.due_at is None else timestamp(payment.due_at),
         lapsed=payment.lapsed,
+        disputed_amount=_if_any(payment.disputed, currency),
+        charged_back_amount=_if_any(payment.charged_back, currency),
+        single_capture=payment.single_capture,
     )
+
+
+def _if_any(amount: int, currency: str) -> Money | None:
+    """Rare amounts are told only where there is one."""
+    return from_minor(amount, currency) if amount else None
 
 
 def stored_answer(body: bytes) -> PaymentMessage:
@@ -70,11 +77,27 @@ def about(occasion: Occasion, payment: PaymentMessage, operation: Operation) -> 
             kind: type[Message] = events_pb2.PaymentCaptured
         case Occasion.REFUNDED:
             kind = events_pb2.PaymentRefunded
+        case _:
+            return _aftermath(occasion, payment, operation)
     return kind(
         payment_id=payment.id,
         payment=payment,
         amount=from_minor(operation.amount, payment.amount.currency),
         request_id=operation.request.key,
+    )
+
+
+def _aftermath(occasion: Occasion, payment: PaymentMessage, operation: Operation) -> Message:
+    amount = from_minor(operation.amount, payment.amount.currency)
+    if occasion is Occasion.REFUND_FAILED:
+        return events_pb2.PaymentRefundFailed(payment_id=payment.id, payment=payment, amount=amount)
+    if occasion is Occasion.DISPUTED:
+        return events_pb2.PaymentDisputed(payment_id=payment.id, payment=payment, amount=amount)
+    return events_pb2.PaymentDisputeClosed(
+        payment_id=payment.id,
+        payment=payment,
+        amount=amount,
+        won=operation.kind is Kind.DISPUTE_WON,
     )
 
 
@@ -108,13 +131,6 @@ def gift_card_spent(card: Purse, payment: Payment, amount: int) -> Message:
         payment_id=payment.id,
         order=payment.order,
     )
-
-
-def timestamp(time: datetime) -> Timestamp:
-    """Whole microseconds; a tenth of the cost of `Timestamp.FromDatetime`."""
-    since = time - _EPOCH
-    seconds = since.days * 86_400 + since.seconds
-    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000)
 
 
 def _operation_message(operation: Operation, currency: str) -> payment_pb2.Operation:

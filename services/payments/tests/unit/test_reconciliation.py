@@ -43,8 +43,30 @@ class TestNextStep:
             (captured(300), report(captured=300, voided=700), Step.ADOPT_RELEASE),
             # Refunded before captured, as far as we know: the capture comes first.
             (authorised(), report(captured=300, refunded=100), Step.ADOPT_CAPTURE),
-            # Old news: our books are further already.
-            (captured(1000, refunded=200), report(captured=1000, refunded=100), Step.NOTHING),
+            # A refund could not be delivered.
+            (
+                captured(1000, refunded=200),
+                report(captured=1000, refunded=100),
+                Step.ADOPT_REVERSAL,
+            ),
+            (captured(), report(captured=1000, disputed=400), Step.ADOPT_DISPUTE),
+            (captured(disputed=400), report(captured=1000, disputed=400), Step.NOTHING),
+            (captured(disputed=400), report(captured=1000), Step.ADOPT_WIN),
+            (captured(disputed=400), report(captured=1000, charged_back=400), Step.ADOPT_LOSS),
+            # Lost before we have heard of it: it was taken first.
+            (captured(), report(captured=1000, charged_back=400), Step.ADOPT_DISPUTE),
+            # One was lost, another one begun.
+            (
+                captured(disputed=100, charged_back=400),
+                report(captured=1000, disputed=300, charged_back=400),
+                Step.ADOPT_DISPUTE,
+            ),
+            (captured(charged_back=400), report(captured=1000), Step.REVIEW),
+            (
+                captured(refunded=800),
+                report(captured=1000, refunded=800, disputed=400),
+                Step.REVIEW,
+            ),
             (authorised(), report(Status.VOIDED, authorised=1000, voided=1000), Step.ADOPT_RELEASE),
             (created(), report(), Step.DECIDE),
             (created(), report(Status.DECLINED), Step.DECIDE),
@@ -155,3 +177,57 @@ class TestLateNews:
         assert next_step(payment, report(captured=1000)) is Step.NOTHING
         assert next_step(payment, report(captured=1000, refunded=100)) is Step.ADOPT_REFUND
         assert next_step(payment, report(captured=1000, refunded=700)) is Step.REVIEW
+
+
+class TestAftermath:
+    @pytest.mark.parametrize(
+        ("payment", "told", "figures", "entries"),
+        [
+            (
+                captured(refunded=300),
+                report(captured=1000, refunded=100),
+                (100, 0, 0),
+                {"provider_clearing:sandbox": 200, "refunds": -200},
+            ),
+            (
+                captured(),
+                report(captured=1000, disputed=400),
+                (0, 400, 0),
+                {"disputes": 400, "provider_clearing:sandbox": -400},
+            ),
+            (
+                captured(disputed=400),
+                report(captured=1000),
+                (0, 0, 0),
+                {"disputes": -400, "provider_clearing:sandbox": 400},
+            ),
+            (
+                captured(disputed=400),
+                report(captured=1000, charged_back=400),
+                (0, 0, 400),
+                {"chargebacks": 400, "disputes": -400},
+            ),
+        ],
+    )
+    def test_what_happened_is_written_down_with_its_entries(
+        self,
+        payment: Payment,
+        told: Report,
+        figures: tuple[int, int, int],
+        entries: dict[str, int],
+    ) -> None:
+        step = next_step(payment, told)
+        claimed, asked = claim(
+            payment, told, step, operation_id="pop_9", cause="evt_1", now=values.NOW
+        )
+        settled = settle(claimed.having(asked), asked, adopted(told, asked), NOW)
+
+        after = settled.payment
+        assert (after.refunded, after.disputed, after.charged_back) == figures
+        assert settled.transfer is not None
+        assert {each.account: each.amount for each in settled.transfer.entries} == entries
+        assert settled.operation.progress is Progress.SUCCEEDED
+        assert next_step(after, told) is Step.NOTHING
+
+    def test_what_is_disputed_or_lost_cannot_be_given_back(self) -> None:
+        assert captured(disputed=300, charged_back=200).refundable == 500

@@ -113,6 +113,19 @@ class TestContent:
         assert (report.payment, report.reference) == ("pay_1", "pi_1")
         assert (report.captured, report.refunded, report.held) == (1000, 300, 0)
 
+    @pytest.mark.parametrize(
+        ("about", "kind"),
+        [
+            ({"object": "refund", "id": "re_1", "status": "failed"}, "refund.failed"),
+            ({"object": "refund", "id": "re_1", "status": "failed"}, "charge.refund.updated"),
+            ({"object": "dispute", "id": "dp_1", "status": "lost"}, "charge.dispute.closed"),
+        ],
+    )
+    def test_a_refund_or_a_dispute_is_a_hint_to_ask(self, about: dict[str, Any], kind: str) -> None:
+        report = notice(about | {"payment_intent": "pi_1"}, kind).report
+        assert (report.payment, report.reference, report.is_hint) == ("", "pi_1", True)
+        assert not notice(about | {"payment_intent": None}, kind).report.is_hint
+
     def test_fields_that_old_versions_do_not_have_are_no_harm(self) -> None:
         old = intent(status="succeeded")
         del old["amount_received"], old["amount_capturable"]

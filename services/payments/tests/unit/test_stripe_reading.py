@@ -13,6 +13,8 @@ from comptoir_payments.providers.stripe.reading import (
     captured_under,
     read_intent,
     takes_parts,
+    with_disputes,
+    without_failed_refunds,
 )
 from services.payments.tests.stripe_objects import challenged, charge, declined, intent, taken
 
@@ -188,3 +190,47 @@ class TestCaptures:
 
     def test_no_word_about_parts_means_no(self) -> None:
         assert not takes_parts(intent(latest_charge=charge(payment_method_details=None)))
+
+
+def refund(amount: int, status: str = "succeeded") -> dict[str, Any]:
+    return {"object": "refund", "amount": amount, "currency": "eur", "status": status}
+
+
+def dispute(amount: int, status: str) -> dict[str, Any]:
+    return {"object": "dispute", "amount": amount, "currency": "eur", "status": status}
+
+
+class TestAftermath:
+    @pytest.mark.parametrize("still_counted", [500, 300])
+    def test_a_refund_that_failed_does_not_count_whatever_the_charge_says(
+        self, still_counted: int
+    ) -> None:
+        given = charge(amount_captured=1000, captured=True, amount_refunded=still_counted)
+        report = read_intent(taken(1000, latest_charge=given))
+        refunds = [refund(300), refund(200, "failed")]
+        assert without_failed_refunds(report, refunds).refunded == 300
+
+    def test_refunds_under_way_count(self) -> None:
+        given = charge(amount_captured=1000, captured=True, amount_refunded=500)
+        report = read_intent(taken(1000, latest_charge=given))
+        assert without_failed_refunds(report, [refund(300), refund(200, "pending")]) == report
+
+    @pytest.mark.parametrize(
+        ("disputes", "figures"),
+        [
+            ([dispute(400, "needs_response")], (400, 0)),
+            ([dispute(400, "under_review")], (400, 0)),
+            ([dispute(400, "won")], (0, 0)),
+            ([dispute(400, "lost")], (0, 400)),
+            ([dispute(400, "lost"), dispute(100, "under_review")], (100, 400)),
+            # An inquiry takes nothing.
+            ([dispute(400, "warning_needs_response")], (0, 0)),
+            ([dispute(400, "warning_closed")], (0, 0)),
+        ],
+    )
+    def test_what_banks_have_taken_back(
+        self, disputes: list[dict[str, Any]], figures: tuple[int, int]
+    ) -> None:
+        disputed = charge(amount_captured=1000, captured=True, disputed=True)
+        report = with_disputes(read_intent(taken(1000, latest_charge=disputed)), disputes)
+        assert (report.disputed, report.charged_back) == figures

@@ -65,17 +65,24 @@ M2 = Within(
     SELECT p.id, p.order_id, p.captured_amount AS captured, p.refunded_amount AS refunded,
       coalesce(-sum(e.amount) FILTER (WHERE t.kind = 'capture' AND e.account = '{RECEIVABLE}'), 0)
         ::bigint AS booked,
-      coalesce(-sum(e.amount) FILTER (WHERE t.kind = 'refund' AND e.amount < 0), 0)
-        ::bigint AS given_back
+      (coalesce(-sum(e.amount) FILTER (WHERE t.kind = 'refund' AND e.amount < 0), 0)
+        - coalesce(sum(e.amount) FILTER (WHERE t.kind = 'reversal' AND e.amount > 0), 0))
+        ::bigint AS given_back,
+      p.disputed_amount AS disputed, p.charged_back_amount AS charged_back,
+      coalesce(sum(e.amount) FILTER (WHERE e.account = 'disputes'), 0)::bigint AS in_dispute,
+      coalesce(sum(e.amount) FILTER (WHERE e.account = 'chargebacks'), 0)::bigint AS lost
     FROM payment AS p LEFT JOIN operation AS o ON o.payment_id = p.id
       LEFT JOIN ledger_transfer AS t ON t.operation_id = o.id
       LEFT JOIN ledger_entry AS e ON e.operation_id = t.operation_id AND e.currency = p.currency
     WHERE p.id IN (SELECT id FROM @changed_payments AS c) GROUP BY p.id""",
-    wrong="captured <> booked OR refunded <> given_back",
+    wrong="captured <> booked OR refunded <> given_back OR disputed <> in_dispute"
+    " OR charged_back <> lost",
     tell=lambda row: Difference(
         (row["id"], row["order_id"]),
-        f"booked as captured {row['captured']}, refunded {row['refunded']}",
-        f"captured {row['booked']}, refunded {row['given_back']}",
+        f"booked as captured {row['captured']}, refunded {row['refunded']}, disputed"
+        f" {row['disputed']}, charged back {row['charged_back']}",
+        f"captured {row['booked']}, refunded {row['given_back']}, disputed {row['in_dispute']},"
+        f" charged back {row['lost']}",
     ),
 )
 
@@ -85,16 +92,18 @@ M4 = Within(
     services=(PAYMENTS,),
     each="""
     SELECT id, order_id, amount, authorised_amount AS authorised, captured_amount AS captured,
-      refunded_amount AS refunded, capturing_amount AS capturing, refunding_amount AS refunding
+      refunded_amount AS refunded, capturing_amount AS capturing, refunding_amount AS refunding,
+      disputed_amount + charged_back_amount AS gone, least(disputed_amount, charged_back_amount) AS
+      lowest
     FROM payment WHERE id IN (SELECT id FROM @changed_payments AS c)""",
     wrong="""authorised NOT BETWEEN 0 AND amount OR captured + capturing > authorised
-      OR refunded + refunding > captured
-      OR least(captured, refunded, capturing, refunding) < 0""",
+      OR refunded + refunding + gone > captured
+      OR least(captured, refunded, capturing, refunding, lowest) < 0""",
     tell=lambda row: Difference(
         (row["id"], row["order_id"]),
         f"within the amount of {row['amount']}",
         f"authorised {row['authorised']}, captured {row['captured']} (+{row['capturing']}),"
-        f" refunded {row['refunded']} (+{row['refunding']})",
+        f" refunded {row['refunded']} (+{row['refunding']}), in or lost to disputes {row['gone']}",
     ),
 )
 
@@ -107,8 +116,8 @@ M10 = Within(
       p.capturing_amount AS capturing, p.refunding_amount AS refunding,
       coalesce(sum(o.amount) FILTER (WHERE o.kind = 'capture' AND o.state = 'succeeded'), 0)
         ::bigint AS captures,
-      coalesce(sum(o.amount) FILTER (WHERE o.kind = 'refund' AND o.state = 'succeeded'), 0)
-        ::bigint AS refunds,
+      (coalesce(sum(o.amount) FILTER (WHERE o.kind = 'refund' AND o.state = 'succeeded'), 0)
+        - coalesce(sum(o.amount) FILTER (WHERE o.kind = 'reversal'), 0))::bigint AS refunds,
       coalesce(sum(o.amount) FILTER (
         WHERE o.kind = 'capture' AND o.state IN ('pending', 'unknown')), 0)::bigint AS claims,
       coalesce(sum(o.amount) FILTER (
@@ -148,7 +157,8 @@ M11 = Within(
 # back what we have, except for what went to other means, such as store credit.
 _SETTLED = """
 SELECT p.id, p.id AS key, p.order_id, p.state, p.currency, p.captured_amount AS captured,
-  p.refunded_amount AS refunded,
+  p.refunded_amount AS refunded, p.disputed_amount AS disputed,
+  p.charged_back_amount AS charged_back,
   p.refunded_amount - coalesce((SELECT sum(o.amount) FROM operation AS o
     WHERE o.payment_id = p.id AND o.kind = 'refund' AND o.state = 'succeeded' AND o.means <> ''),
     0)::bigint AS returned,
@@ -167,17 +177,27 @@ def _sum(rows: Any, figure: str) -> int:
     return sum(row[figure] for row in rows)
 
 
+_THEIR_FIGURES = ("captured", "refunded", "disputed", "charged_back")
+_OUR_FIGURES = ("captured", "returned", "disputed", "charged_back")
+
+
+def _told(figures: list[int]) -> str:
+    captured, refunded, *disputes = figures
+    told = f"captured {captured}, refunded {refunded}"
+    return f"{told}, disputed {disputes[0]}, lost {disputes[1]}" if any(disputes) else told
+
+
 def _journal_differs(ours: Row, theirs: Any) -> Iterator[Difference]:
-    expected = [_sum(theirs, each) for each in ("captured", "refunded")]
-    found = [ours[each] for each in ("captured", "returned")]
+    expected = [_sum(theirs, each) for each in _THEIR_FIGURES]
+    found = [ours[each] for each in _OUR_FIGURES]
     currencies = {each["currency"] for each in theirs if each["captured"]} - {ours["currency"]}
     if expected != found or currencies:
         named = [each["id"] for each in theirs]
         yield Difference(
             (ours["id"], ours["order_id"], *named),
-            f"as the provider: captured {expected[0]}, refunded {expected[1]}"
+            f"as the provider: {_told(expected)}"
             + "".join(f" in {each}" for each in sorted(currencies)),
-            f"captured {found[0]}, refunded {found[1]}",
+            _told(found),
         )
 
 
@@ -259,7 +279,7 @@ QUIET_ORDERS = """
 SELECT o.id, o.number, o.state, o.currency, o.total, o.captured, o.cart,
   o.document->'payments' AS payments, o.document->>'reservation' AS reservation,
   o.document->>'placement' AS placement, o.document->'lines' AS lines,
-  o.document->'coupons' AS coupons
+  o.document->'coupons' AS coupons, o.document->'tenders' AS tenders
 FROM orders AS o
 WHERE o.id IN (SELECT id FROM @changed_orders AS c) AND o.updated_at < now() - :grace
   AND NOT EXISTS (SELECT FROM process AS p WHERE p.order_id = o.id AND p.next_run_at IS NOT NULL)
@@ -274,9 +294,19 @@ PAID = Joined(query=Query(PAYMENTS, _PAYMENTS_OF_ORDERS), by=lambda row: [row["i
 
 
 def never_paid_twice(batch: Batch) -> Iterator[Difference]:
-    """All payments of an order together never keep or take more than it costs."""
+    """Neither all payments of an order together nor any of them keep or take more than they may."""
     for order in batch.rows:
         paid = batch.of("paid", order["id"])
+        shares = {each["payment"]: each["amount"] for each in order["tenders"] or ()}
+        for each in paid:
+            share = shares.get(each["id"])
+            taken = each["held"] + each["captured"] - each["refunded"]
+            if share is not None and (taken > share or each["amount"] != share):
+                yield Difference(
+                    (order["id"], each["id"]),
+                    f"asked for its share of {share}, and no more kept or taken",
+                    f"asked for {each['amount']}, {taken} kept or taken",
+                )
         kept = _sum(paid, "held") + _sum(paid, "captured") - _sum(paid, "refunded")
         if kept > order["total"]:
             live = [each["id"] for each in paid if each["held"] or each["captured"]]
@@ -287,7 +317,8 @@ def never_paid_twice(batch: Batch) -> Iterator[Difference]:
 
 M6 = Across(
     id="M6",
-    statement="no order is paid twice: all its payments together keep and take its total at most",
+    statement="no order is paid twice: all its payments together keep and take its total at most,"
+    " and each of them its share",
     lead=Query(ORDERS, QUIET_ORDERS),
     joined={"paid": PAID},
     compare=never_paid_twice,
@@ -336,7 +367,7 @@ M5_ORDERS = Across(
 
 _WITH_MONEY = f"""
 SELECT * FROM ({_SETTLED} WHERE p.id IN (SELECT id FROM @changed_payments AS c)) AS ours
-WHERE settled AND (held > 0 OR captured > refunded)"""
+WHERE settled AND (held > 0 OR captured > refunded + disputed + charged_back)"""
 _ORDERS_OF_PAYMENTS = """
 SELECT k.order_id AS key, o.state, o.document->'payments' AS payments,
   EXISTS (SELECT FROM process AS p WHERE p.order_id = k.order_id

@@ -22,7 +22,16 @@ SUBSCRIPTIONS: Mapping[tuple[str, str], frozenset[str]] = {
         {"OrderPlaced", "FulfilmentShipped", "FulfilmentHandedOver"}
     ),
     ("payments", "customers"): frozenset({"PaymentCaptured", "PaymentRefunded"}),
-    ("payments", "orders"): frozenset({"PaymentAuthorised", "PaymentFailed"}),
+    ("payments", "orders"): frozenset(
+        {
+            "PaymentAuthorised",
+            "PaymentFailed",
+            "PaymentRefunded",
+            "PaymentRefundFailed",
+            "PaymentDisputed",
+            "PaymentDisputeClosed",
+        }
+    ),
     ("pim", "cart"): frozenset({"ProductState"}),
 }
 """By producer and consumer: names of messages in the producer's events."""

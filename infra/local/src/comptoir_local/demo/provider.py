@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 
 import httpx
@@ -34,6 +35,15 @@ class Provider:
             url, json={"outcome": "success"}, headers={"Accept": "application/json"}
         )
         answer.raise_for_status()
+
+    async def lets(self, payment: str, happen: str, amount: int | None = None) -> None:
+        """What banks do without being asked, such as `dispute`; minor units, None for all."""
+        response = await self._http.post(
+            f"/v1/payments/{payment}/{happen}",
+            json={} if amount is None else {"amount": amount},
+            headers={"Idempotency-Key": secrets.token_hex(12)},
+        )
+        response.raise_for_status()
 
     async def journal(self) -> list[Json]:
         """What the provider has written down about payments, oldest first."""

@@ -46,6 +46,7 @@ class PaymentView:
     retryable: bool = False
     captured: int = 0
     refunded: int = 0
+    single_capture: bool = False
 
     @property
     def left_to_refund(self) -> int:
@@ -205,4 +206,5 @@ def _view(payment: payment_pb2.Payment) -> PaymentView:
         retryable=payment.retryable,
         captured=minor(payment.captured_amount),
         refunded=minor(payment.refunded_amount),
+        single_capture=payment.single_capture,
     )

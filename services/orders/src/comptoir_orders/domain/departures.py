@@ -33,11 +33,16 @@ def leave(
     parcels = with_shipping_on(_with(order.fulfilments, fulfilment), fulfilment.id)
     shipping = next(each.shipping for each in parcels if each.id == fulfilment.id)
     parcels = _with(parcels, replace(gone, shipping=shipping))
-    everything = all(
-        each.state in LEFT or each.state is FulfilmentState.CANCELLED for each in parcels
+    after = replace(order, fulfilments=parcels, updated_at=now)
+    state = OrderState.FULFILLED if is_over(after) else OrderState.PARTIALLY_FULFILLED
+    return replace(after, state=state)
+
+
+def is_over(order: Order) -> bool:
+    """Whether nothing of it has still to leave."""
+    return all(
+        each.state in LEFT or each.state is FulfilmentState.CANCELLED for each in order.fulfilments
     )
-    state = OrderState.FULFILLED if everything else OrderState.PARTIALLY_FULFILLED
-    return replace(order, fulfilments=parcels, state=state, updated_at=now)
 
 
 def amount_left(order: Order) -> int:

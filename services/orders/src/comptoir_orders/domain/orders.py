@@ -147,6 +147,25 @@ class OrderContent:
         return self.tenders
 
 
+class ReviewReason(StrEnum):
+    """What has happened to a payment of an order that somebody has to look at."""
+
+    REFUND_FAILED = "REFUND_FAILED"
+    PAYMENT_DISPUTED = "PAYMENT_DISPUTED"
+    PAYMENT_CHARGED_BACK = "PAYMENT_CHARGED_BACK"
+
+
+def review_reason(
+    *, disputed: bool, charged_back: bool, refund_came_back: bool
+) -> ReviewReason | None:
+    """What there is to look at while a payment stands like this; the gravest, or None."""
+    if charged_back:
+        return ReviewReason.PAYMENT_CHARGED_BACK
+    if disputed:
+        return ReviewReason.PAYMENT_DISPUTED
+    return ReviewReason.REFUND_FAILED if refund_came_back else None
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a customer bought, whatever the channel."""
@@ -165,6 +184,8 @@ class Order:
     placed_at: datetime
     updated_at: datetime
     fulfilments: tuple[Fulfilment, ...] = ()
+    reviews: tuple[tuple[str, ReviewReason], ...] = ()
+    """Payments that somebody has to look at, and why."""
 
 
 def may_move(state: OrderState, to: OrderState) -> bool:

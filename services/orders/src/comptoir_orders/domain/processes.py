@@ -167,6 +167,8 @@ class CaptureData:
     currency: str
     share: int | None = None
     """All that the payment pays of the order; unknown in rows of before there were several."""
+    once: bool = False
+    """Of a payment that can be captured once: its amount is 0 until it is settled what is due."""
 
     def agrees(self, authorised: int, captured: int, currency: str) -> bool:
         """Whether the provider kept and took what it was asked to."""

@@ -19,6 +19,9 @@ REVIEW = timedelta(hours=1)
 OVERDUE = timedelta(minutes=1)
 """What goes forward is overdue when it is still there so long after its deadline."""
 
+CAPTURE_ONCE = timedelta(days=5)
+"""A card's promise lasts about a week: by then what has left is taken, if it can be taken once."""
+
 SOON = timedelta(seconds=1)
 """When it is worth asking after something that is under way."""
 

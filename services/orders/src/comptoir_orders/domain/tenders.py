@@ -5,7 +5,7 @@ the total is known: money is asked for in it, taken in it, and given up in rever
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comptoir_orders.errors import TendersDoNotMatch
 
@@ -31,6 +31,8 @@ class Tender:
     amount: int
     payment: str = ""
     authorised: bool = False
+    once: bool = False
+    """Whether it can be captured only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class TenderShare:
 
     payment: str
     amount: int
+    once: bool = False
+    """Whether it can be captured only once: when the last parcel has left, or time is up."""
 
 
 def arrange(choices: Sequence[TenderChoice], total: int) -> tuple[Tender, ...]:
@@ -88,7 +92,7 @@ def due(shares: Sequence[TenderShare], taken: int, amount: int) -> list[TenderSh
     for share in shares:
         overlap = min(end, at + share.amount) - max(begin, at)
         if overlap > 0:
-            parts.append(TenderShare(share.payment, overlap))
+            parts.append(replace(share, amount=overlap))
         at += share.amount
     return parts
 

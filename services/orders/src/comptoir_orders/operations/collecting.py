@@ -1,13 +1,17 @@
 """Taking money for what has left, and giving up money that nobody asked for any more."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from comptoir_orders import errors, events
 from comptoir_orders.clients import Payments
-from comptoir_orders.domain import schedule
+from comptoir_orders.domain import departures, schedule
+from comptoir_orders.domain.fulfilments import Fulfilment
+from comptoir_orders.domain.orders import Order
 from comptoir_orders.domain.processes import CaptureData, Kind, Step, VoidData
+from comptoir_orders.domain.tenders import TenderShare, due
 from comptoir_orders.operations import overdue
 from comptoir_orders.operations.giving_back import give_back, give_back_all
 from comptoir_orders.operations.runs import noted, written
@@ -33,6 +37,8 @@ class Collecting:
         Should the provider have kept or taken something else than it was asked for, it is not
         counted, and somebody has to look.
         """
+        if process.document.once and not process.document.amount:
+            process = await self._settled(process)
         data: CaptureData = process.document
         try:
             taken = await self._payments.capture(
@@ -50,6 +56,19 @@ class Collecting:
 
         return await written(self._transactions, finish)
 
+    async def _settled(self, process: Process) -> Process:
+        """The amount is written down before it is asked for: the key stands for it from now on."""
+
+        async def settle(session: Session) -> Process:
+            order = await order_store.lock(session, process.order)
+            assert order is not None, "orders are never deleted"
+            amount = due_of(order.content.shares, departures.amount_left(order), process.document)
+            after = replace(process, document=replace(process.document, amount=amount))
+            until = session.clock.now() + schedule.LEASE
+            return await processes.advance(session, process, after, until)
+
+        return await written(self._transactions, settle)
+
     async def void(self, process: Process) -> Process:
         """Money that turned up for a placement that had failed."""
         data: VoidData = process.document
@@ -64,6 +83,62 @@ class Collecting:
         return await noted(
             self._transactions, lambda session: processes.end(session, process, done(process))
         )
+
+
+async def collect(
+    session: Session, before: Order, after: Order, gone: Fulfilment, wake: Callable[[], None]
+) -> None:
+    """Begins to take what goods that leave cost: from each payment in turn, until it is used up.
+
+    A payment that can be captured once is, for all that it pays: when the last parcel leaves, or
+    before its promise ends. What leaves after that is asked for all the same, and staff hear of it.
+    """
+    now = session.clock.now()
+    parts = due(after.content.shares, departures.amount_left(before), gone.amount)
+    for index, part in enumerate(parts):
+        if part.once and await _join(session, after, gone, part, now):
+            continue
+        key = gone.id if index == 0 else f"{gone.id}/{index}"
+        await processes.begin(session, _capture(after, gone, part, key, now), None)
+    if parts:
+        session.after_commit(wake)
+
+
+async def _join(
+    session: Session, order: Order, gone: Fulfilment, part: TenderShare, now: datetime
+) -> bool:
+    """Whether the one capture of the payment has still to come, and takes this part along."""
+    at = now if departures.is_over(order) else max(now, order.placed_at + schedule.CAPTURE_ONCE)
+    key = f"{order.id}/{part.payment}"
+    once = _capture(order, gone, replace(part, amount=0), key, now, at)
+    begun = await processes.begin(session, once, None)
+    return begun is not None or await processes.hasten(session, once)
+
+
+def _capture(
+    order: Order,
+    gone: Fulfilment,
+    part: TenderShare,
+    key: str,
+    now: datetime,
+    at: datetime | None = None,
+) -> Process:
+    pays = {share.payment: share.amount for share in order.content.shares}
+    once = part.once and not part.amount
+    data = CaptureData(
+        gone.id, part.payment, part.amount, order.currency, pays[part.payment], once=once
+    )
+    begin = at or now
+    asked = processes.own(key)
+    process = processes.new(
+        Kind.CAPTURE, asked, order.id, Step.STARTED, data, now, begin + schedule.REVIEW
+    )
+    return replace(process, next_run_at=begin)
+
+
+def due_of(shares: Sequence[TenderShare], left: int, data: CaptureData) -> int:
+    """What one payment pays of goods for `left` that have left."""
+    return sum(part.amount for part in due(shares, 0, left) if part.payment == data.payment)
 
 
 def late_void(order: str, payment: str, now: datetime) -> Process:

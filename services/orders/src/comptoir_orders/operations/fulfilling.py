@@ -2,18 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from comptoir_orders import errors, events
-from comptoir_orders.domain import departures, schedule
+from comptoir_orders.domain import departures
 from comptoir_orders.domain.fulfilments import Fulfilment, FulfilmentState
 from comptoir_orders.domain.orders import Order, OrderState, may_move
-from comptoir_orders.domain.processes import CaptureData, Kind, Step
-from comptoir_orders.domain.tenders import due
+from comptoir_orders.operations import collecting
 from comptoir_orders.store import fulfilments as fulfilment_store
 from comptoir_orders.store import orders as order_store
-from comptoir_orders.store import processes
-from comptoir_orders.store.processes import Process
 from comptoir_runtime import etag
 from comptoir_runtime.database import Session
 from comptoir_runtime.errors import Failure
@@ -106,27 +102,7 @@ async def _leave(
     gone = departures.find(after, fulfilment_id)
     assert gone is not None, "it was found before"
     gone = replace(gone, version=gone.version + 1)
-    for capture in _captures(before, gone, session.clock.now()):
-        await processes.begin(session, capture, None)
-        session.after_commit(wake)
+    await collecting.collect(session, before, after, gone, wake)
     session.emit(events.fulfilment_left(after, gone))
     session.signal(events.order_changed(after.id, after.version + 1))
     return gone
-
-
-def _captures(before: Order, gone: Fulfilment, now: datetime) -> list[Process]:
-    """What is taken for goods that leave: from each payment in turn, until it is used up."""
-    shares = before.content.shares
-    pays = {share.payment: share.amount for share in shares}
-    return [
-        processes.new(
-            Kind.CAPTURE,
-            processes.own(gone.id if index == 0 else f"{gone.id}/{index}"),
-            before.id,
-            Step.STARTED,
-            CaptureData(gone.id, part.payment, part.amount, before.currency, pays[part.payment]),
-            now,
-            now + schedule.REVIEW,
-        )
-        for index, part in enumerate(due(shares, departures.amount_left(before), gone.amount))
-    ]

@@ -1,10 +1,13 @@
-"""What payments tell: nothing is done here, the placement only becomes due."""
+"""What payments tell: nothing is done here. A placement becomes due, or somebody has to look."""
 
 from collections.abc import Callable
 
+from comptoir_orders import events
+from comptoir_orders.domain.orders import ReviewReason
 from comptoir_orders.domain.placement import State
 from comptoir_orders.operations.collecting import late_void
 from comptoir_orders.store import bystanders, processes
+from comptoir_orders.store import orders as order_store
 from comptoir_runtime.database import Session
 
 
@@ -32,3 +35,12 @@ async def payment_authorised(
         late = late_void(order_id, payment_id, session.clock.now())
         await processes.begin(session, late, None)
         session.after_commit(wake)
+
+
+async def payment_reviewed(
+    session: Session, order_id: str, payment_id: str, reason: ReviewReason | None
+) -> None:
+    """Somebody has to look at an order because of a payment, or has not to any more."""
+    version = await order_store.review(session, order_id, payment_id, reason)
+    if version is not None:
+        session.signal(events.order_changed(order_id, version))

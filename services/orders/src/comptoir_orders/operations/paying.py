@@ -84,7 +84,9 @@ def _judged(run: Run, payment: PaymentView) -> Outcome:
     tender = run.data.tenders[run.data.current]
     kept = (payment.authorised, payment.currency) == (tender.amount, run.data.currency)
     authorised = kept and payment.status is PaymentStatus.AUTHORISED
-    run.data = run.data.with_tender(payment=payment.id, authorised=authorised)
+    run.data = run.data.with_tender(
+        payment=payment.id, authorised=authorised, once=payment.single_capture
+    )
     if payment.action_url != run.data.action_url:
         run.note(action_url=payment.action_url)
     match payment.status:

@@ -339,7 +339,9 @@ def _order_of(run: Run, now: datetime) -> Order:
         quote=run.quote,
         parcels=fulfilments,
         payments=tuple(tender.payment for tender in data.tenders),
-        tenders=tuple(TenderShare(tender.payment, tender.amount) for tender in data.tenders),
+        tenders=tuple(
+            TenderShare(tender.payment, tender.amount, tender.once) for tender in data.tenders
+        ),
         reservation=data.reservation,
         staff=data.intent.staff,
         placement=saved.id,

@@ -1,12 +1,13 @@
 """Reading orders, placements and fulfilments."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from comptoir_orders import errors
 from comptoir_orders.domain.fulfilments import Fulfilment
 from comptoir_orders.domain.numbers import canonical
-from comptoir_orders.domain.orders import Order, OrderState
+from comptoir_orders.domain.orders import Order
 from comptoir_orders.domain.processes import Kind
 from comptoir_orders.operations.access import require_access
 from comptoir_orders.store import fulfilments as fulfilment_store
@@ -58,15 +59,12 @@ async def list_orders(
     session: Session,
     principal: Principal | None,
     customer: str,
-    states: tuple[OrderState, ...] | None,
-    channel: str,
+    wanted: order_store.Filter,
     size: int,
     after: Position | None,
 ) -> tuple[Sequence[Order], Position | None]:
     """A page, newest first, and where the next one begins. Customers see their own, staff all."""
-    wanted = order_store.Filter(
-        customers=_customers(principal, customer), state=states, channel=channel or None
-    )
+    wanted = replace(wanted, customers=_customers(principal, customer))
     found = await order_store.page(session, wanted, size + 1, after)
     last = found[size - 1] if len(found) > size else None
     return found[:size], None if last is None else (last.placed_at, last.id)

@@ -8,7 +8,7 @@ from functools import cache
 import asyncpg
 
 from comptoir_orders.domain.fulfilments import Fulfilment
-from comptoir_orders.domain.orders import Order, OrderContent, OrderState
+from comptoir_orders.domain.orders import Order, OrderContent, OrderState, ReviewReason
 from comptoir_orders.errors import CartAlreadyOrdered, Overtaken
 from comptoir_orders.store import fulfilments as fulfilment_store
 from comptoir_orders.store.documents import read
@@ -17,6 +17,8 @@ from comptoir_runtime.database import Row, Session
 
 _COLUMNS = """id, number, version, state, channel, customer, currency, cart, document, captured,
   cancel_reason, placed_at, updated_at"""
+
+_READ = f"{_COLUMNS}, review"
 
 # One statement: the process ends, the order and its fulfilments begin, or nothing happens.
 _PLACE = f"""
@@ -38,11 +40,11 @@ FROM placed, unnest($19::text[], $20::integer[], $21::text[], $22::text[], $23::
   AS f (id, position, location, state, mode, lines, goods, shipping, fulfilled_at,
     expected_at)"""
 
-_BY_ID = f"SELECT {_COLUMNS} FROM orders WHERE id = $1"
-_BY_NUMBER = f"SELECT {_COLUMNS} FROM orders WHERE number = $1"
+_BY_ID = f"SELECT {_READ} FROM orders WHERE id = $1"
+_BY_NUMBER = f"SELECT {_READ} FROM orders WHERE number = $1"
 _LOCK = f"{_BY_ID} FOR UPDATE"
 _LOCK_BY_FULFILMENT = f"""
-SELECT {_COLUMNS} FROM orders WHERE id = (SELECT order_id FROM fulfilment WHERE id = $1)
+SELECT {_READ} FROM orders WHERE id = (SELECT order_id FROM fulfilment WHERE id = $1)
 FOR UPDATE"""
 
 _SAVE = """
@@ -53,6 +55,11 @@ _CAPTURED = """
 UPDATE orders SET captured = captured + $2, version = version + 1, updated_at = $3
 WHERE id = $1 RETURNING version"""
 
+_REVIEW = """
+UPDATE orders SET version = version + 1, updated_at = $4,
+  review = CASE WHEN $3 = '' THEN review - $2 ELSE review || jsonb_build_object($2, $3) END
+WHERE id = $1 AND coalesce(review ->> $2, '') <> $3 RETURNING version"""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -61,6 +68,7 @@ class Filter:
     customers: tuple[str, ...] | None = None
     state: tuple[OrderState, ...] | None = None
     channel: str | None = None
+    needs_review: bool = False
 
 
 async def place(session: Session, before: Process, after: Process, order: Order) -> None:
@@ -140,6 +148,16 @@ async def add_captured(session: Session, order_id: str, amount: int) -> int:
     return version
 
 
+async def review(
+    session: Session, order_id: str, payment: str, reason: ReviewReason | None
+) -> int | None:
+    """Notes what is to be looked at of a payment; the order's version when that is news."""
+    version: int | None = await session.fetchval(
+        _REVIEW, order_id, payment, reason or "", session.clock.now()
+    )
+    return version
+
+
 async def page(
     session: Session, wanted: Filter, size: int, after: tuple[datetime, str] | None
 ) -> list[Order]:
@@ -158,6 +176,7 @@ async def page(
         wanted.state is not None,
         wanted.channel is not None,
         after is not None,
+        wanted.needs_review,
     )
     rows = await session.fetch(sql, *values, *(after or ()), size)
     parcels = await fulfilment_store.of_orders(session, [row["id"] for row in rows])
@@ -165,7 +184,7 @@ async def page(
 
 
 @cache
-def _page_sql(customers: bool, state: bool, channel: bool, after: bool) -> str:
+def _page_sql(customers: bool, state: bool, channel: bool, after: bool, review: bool) -> str:
     """One text for each combination, so that each is prepared with the index it needs."""
     conditions: list[str] = []
     count = 0
@@ -184,10 +203,10 @@ def _page_sql(customers: bool, state: bool, channel: bool, after: bool) -> str:
         add("channel = {0}")
     if after:
         add("(placed_at, id) < ({0}, {1})", 2)
+    if review:
+        add("review <> '{{}}'::jsonb", 0)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return (
-        f"SELECT {_COLUMNS} FROM orders {where} ORDER BY placed_at DESC, id DESC LIMIT ${count + 1}"
-    )
+    return f"SELECT {_READ} FROM orders {where} ORDER BY placed_at DESC, id DESC LIMIT ${count + 1}"
 
 
 async def _whole(session: Session, row: Row | None) -> Order | None:
@@ -212,4 +231,7 @@ def _order(row: Row) -> Order:
         cancel_reason=row["cancel_reason"],
         placed_at=row["placed_at"],
         updated_at=row["updated_at"],
+        reviews=tuple(
+            (payment, ReviewReason(reason)) for payment, reason in sorted(row["review"].items())
+        ),
     )

@@ -84,6 +84,12 @@ again AS (
   FROM ended WHERE nudges > 0)
 SELECT id FROM ended"""
 
+# What is not settled yet and nobody is driving.
+_HASTEN = """
+UPDATE process SET next_run_at = least(next_run_at, $4), deadline = least(deadline, $5)
+WHERE kind = $1 AND caller = $2 AND request_id = $3 AND next_run_at IS NOT NULL
+  AND lease_owner IS NULL AND (document->>'amount')::bigint = 0"""
+
 _FORGET = "DELETE FROM process WHERE id = $1 AND version = $2 AND state = $3"
 
 _CLAIM = f"""
@@ -124,6 +130,19 @@ async def begin(
         serial = await session.fetchval(_BEGIN_NUMBERED, *arguments)
         return None if serial is None else replace(process, serial=serial)
     return process if await session.execute(_BEGIN, *arguments) == "INSERT 0 1" else None
+
+
+async def hasten(session: Session, process: Process) -> bool:
+    """Has the capture of the same request done as soon as this one; False when it is too late."""
+    tag = await session.execute(
+        _HASTEN,
+        process.kind,
+        process.caller,
+        process.request_id,
+        process.next_run_at,
+        process.deadline,
+    )
+    return tag == "UPDATE 1"
 
 
 async def by_request(session: Session, kind: Kind, asked: RequestKey) -> Process | None:

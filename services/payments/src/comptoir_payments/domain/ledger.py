@@ -18,6 +18,10 @@ BANK = "bank"
 """What has arrived at the bank, and left it."""
 GOODWILL = "goodwill"
 """What was given away: gift cards that nobody paid for, credit after a complaint."""
+DISPUTES = "disputes"
+"""What payers' banks have taken back and not decided about."""
+CHARGEBACKS = "chargebacks"
+"""What was lost in disputes."""
 _PURSES = {
     PurseKind.GIFT_CARD: "gift_cards",
     PurseKind.STORE_CREDIT: "store_credit",
@@ -32,6 +36,11 @@ class TransferKind(StrEnum):
     """Value put into a purse."""
     RECEIPT = "receipt"
     """Money that came in for what was bought on account."""
+    REVERSAL = "reversal"
+    """A refund that came back."""
+    DISPUTE = "dispute"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
     FEE = "fee"
     PAYOUT = "payout"
 
@@ -117,6 +126,21 @@ def capture_entries(
 def refund_entries(settles_in: str, amount: int, holder: str = "") -> tuple[Entry, ...]:
     """Money leaves by the way it came, or goes into a purse."""
     return Entry(REFUNDS, amount), Entry(settles_in, -amount, holder)
+
+
+def reversal_entries(settles_in: str, amount: int) -> tuple[Entry, ...]:
+    """What was given back could not be delivered: it is where it came from again."""
+    return Entry(settles_in, amount), Entry(REFUNDS, -amount)
+
+
+def dispute_entries(settles_in: str, amount: int) -> tuple[Entry, ...]:
+    """The payer's bank takes back what we had; below zero it is ours again."""
+    return Entry(DISPUTES, amount), Entry(settles_in, -amount)
+
+
+def loss_entries(amount: int) -> tuple[Entry, ...]:
+    """What a payer's bank had taken back is lost."""
+    return Entry(CHARGEBACKS, amount), Entry(DISPUTES, -amount)
 
 
 def issue_entries(kind: PurseKind, amount: int, holder: str, paid_from: str) -> tuple[Entry, ...]:

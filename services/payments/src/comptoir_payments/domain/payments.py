@@ -66,6 +66,16 @@ class Kind(StrEnum):
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+    REVERSAL = "reversal"
+    """A refund that could not be delivered and came back."""
+    DISPUTE = "dispute"
+    """Taken back by the payer's bank while it looks into it."""
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
+
+
+AFTERMATH = frozenset({Kind.REVERSAL, Kind.DISPUTE, Kind.DISPUTE_WON, Kind.DISPUTE_LOST})
+"""What happens to us: nobody asks a provider for it, it is written down as it is heard of."""
 
 
 class Progress(StrEnum):
@@ -140,6 +150,10 @@ class Payment:
     """What the provider keeps or kept for us; less what was given up."""
     captured: int = 0
     refunded: int = 0
+    disputed: int = 0
+    """Part of `captured` that is gone until a dispute is decided."""
+    charged_back: int = 0
+    """Part of `captured` that was lost in disputes."""
     capturing: int = 0
     """Part of `authorised` that open captures lay claim to."""
     refunding: int = 0
@@ -156,6 +170,8 @@ class Payment:
     """What pays, when it is a balance of ours."""
     due_at: datetime | None = None
     """By when a purchase on account has to be paid."""
+    single_capture: bool = False
+    """Whether what the first capture does not take is given back with it."""
     lapsed: bool = False
     """Whether the promise ended because nobody took it in time."""
     version: int = 1
@@ -173,7 +189,8 @@ class Payment:
 
     @property
     def refundable(self) -> int:
-        return self.captured - self.refunded - self.refunding
+        gone = self.refunded + self.disputed + self.charged_back
+        return self.captured - gone - self.refunding
 
     @property
     def is_own(self) -> bool:

@@ -38,6 +38,11 @@ class Step(Enum):
     ADOPT_REFUND = auto()
     ADOPT_RELEASE = auto()
     """Done at the provider without us, such as in its own user interface."""
+    ADOPT_REVERSAL = auto()
+    """A refund could not be delivered and came back."""
+    ADOPT_DISPUTE = auto()
+    ADOPT_WIN = auto()
+    ADOPT_LOSS = auto()
     REVIEW = auto()
     """Nothing a rule can decide: somebody has to look."""
 
@@ -74,9 +79,26 @@ def _movement(payment: Payment, report: Report) -> Step:
         # Given back here by another means and there as well: somebody has to look.
         fits = report.refunded - there <= payment.refundable
         return Step.ADOPT_REFUND if fits else Step.REVIEW
+    if report.refunded < there:
+        return Step.ADOPT_REVERSAL
+    aftermath = _dispute(payment, report)
+    if aftermath is not Step.NOTHING:
+        return aftermath
     if payment.capturable > report.held:
         return Step.ADOPT_RELEASE
     return Step.NOTHING
+
+
+def _dispute(payment: Payment, report: Report) -> Step:
+    """What a payer's bank has taken, given back or kept since we looked: taken comes first."""
+    gone = report.disputed + report.charged_back - payment.disputed - payment.charged_back
+    if gone > 0:
+        return Step.ADOPT_DISPUTE if gone <= payment.refundable else Step.REVIEW
+    if report.charged_back < payment.charged_back:
+        return Step.REVIEW
+    if report.charged_back > payment.charged_back:
+        return Step.ADOPT_LOSS
+    return Step.ADOPT_WIN if gone < 0 else Step.NOTHING
 
 
 def claim(
@@ -97,6 +119,16 @@ def claim(
         case Step.ADOPT_RELEASE:
             kind, amount = Kind.VOID, payment.capturable - report.held
             payment = replace(payment, voiding=True)
+        case Step.ADOPT_REVERSAL:
+            there = payment.refunded - payment.refunded_elsewhere
+            kind, amount = Kind.REVERSAL, there - report.refunded
+        case Step.ADOPT_DISPUTE:
+            ours = payment.disputed + payment.charged_back
+            kind, amount = Kind.DISPUTE, report.disputed + report.charged_back - ours
+        case Step.ADOPT_LOSS:
+            kind, amount = Kind.DISPUTE_LOST, report.charged_back - payment.charged_back
+        case Step.ADOPT_WIN:
+            kind, amount = Kind.DISPUTE_WON, payment.disputed - report.disputed
         case _:
             # Where it was given up before anybody knew its reference, this is how we learn it.
             reference = payment.provider_reference or report.reference

@@ -30,18 +30,30 @@ class Report:
     captured: int = 0
     voided: int = 0
     refunded: int = 0
+    """Without what could not be delivered and came back."""
+    disputed: int = 0
+    """What is gone until a dispute is decided."""
+    charged_back: int = 0
+    """What was lost in disputes."""
     decline_code: str = ""
     retryable: bool = False
     action_url: str = ""
     display: str = ""
     """What the payer recognises, such as `Visa •• 4242`."""
     expires_at: datetime | None = None
+    single_capture: bool = False
+    """Whether what the first capture does not take is given back with it."""
     operation: str = ""
     """The provider's id of the operation that this answers."""
     moved: int | None = None
     """The amount that the operation moved; None in a report that answers no operation."""
     fee: int = 0
     """What the provider keeps for itself of a capture; 0 when it tells later."""
+
+    @property
+    def is_hint(self) -> bool:
+        """Whether it names a payment, by the provider's id, and tells nothing of it."""
+        return not self.payment and bool(self.reference)
 
     @property
     def held(self) -> int:

@@ -45,6 +45,9 @@ class Occasion(StrEnum):
     VOIDED = "voided"
     FAILED = "failed"
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"
+    DISPUTED = "disputed"
+    DISPUTE_CLOSED = "dispute_closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,8 @@ def settle(payment: Payment, operation: Operation, outcome: Outcome, now: dateti
             return _refund(payment, operation, outcome, now)
         case Kind.VOID:
             return _release(payment, operation, outcome)
+        case _:
+            return _aftermath(payment, operation, now)
 
 
 def _unanswered(payment: Payment, operation: Operation, now: datetime) -> Settlement:
@@ -111,7 +116,7 @@ def _failed(
             payment = replace(payment, refunding=payment.refunding - operation.amount)
         case Kind.VOID:
             payment = replace(payment, voiding=False)
-        case Kind.AUTHORISE:
+        case _:
             pass
     closed = _closed(operation, Progress.FAILED, failure_code=code)
     return _settled(payment, closed, look_again=look_again)
@@ -130,6 +135,7 @@ def _authorisation(
         "provider_reference": outcome.reference,
         "display": outcome.display,
         "expires_at": outcome.expires_at,
+        "single_capture": outcome.single_capture,
         "action_url": "",
     }
     match outcome.status:
@@ -212,7 +218,9 @@ def _capture(
     entries = ledger.capture_entries(
         payment.settles_in, payment.provider, operation.amount, outcome.fee, payment.purse
     )
-    return _moved(payment, operation, outcome, Occasion.CAPTURED, entries, now)
+    return _moved(
+        payment, operation, outcome.operation, Occasion.CAPTURED, TransferKind.CAPTURE, entries, now
+    )
 
 
 def _refund(
@@ -232,18 +240,45 @@ def _refund(
     else:
         account, holder = payment.settles_in, payment.purse
     entries = ledger.refund_entries(account, operation.amount, holder)
-    return _moved(payment, operation, outcome, Occasion.REFUNDED, entries, now)
+    return _moved(
+        payment, operation, outcome.operation, Occasion.REFUNDED, TransferKind.REFUND, entries, now
+    )
+
+
+def _aftermath(payment: Payment, operation: Operation, now: datetime) -> Settlement:
+    """What has happened to money that was taken or given back: there is nothing to refuse."""
+    amount, settles_in = operation.amount, payment.settles_in
+    match operation.kind:
+        case Kind.REVERSAL:
+            payment = replace(payment, refunded=payment.refunded - amount)
+            entries = ledger.reversal_entries(settles_in, amount)
+            occasion = Occasion.REFUND_FAILED
+        case Kind.DISPUTE:
+            payment = replace(payment, disputed=payment.disputed + amount)
+            entries = ledger.dispute_entries(settles_in, amount)
+            occasion = Occasion.DISPUTED
+        case Kind.DISPUTE_WON:
+            payment = replace(payment, disputed=payment.disputed - amount)
+            entries = ledger.dispute_entries(settles_in, -amount)
+            occasion = Occasion.DISPUTE_CLOSED
+        case _:
+            disputed, lost = payment.disputed - amount, payment.charged_back + amount
+            payment = replace(payment, disputed=disputed, charged_back=lost)
+            entries = ledger.loss_entries(amount)
+            occasion = Occasion.DISPUTE_CLOSED
+    kind = TransferKind(operation.kind)
+    return _moved(payment, operation, "", occasion, kind, entries, now)
 
 
 def _moved(
     payment: Payment,
     operation: Operation,
-    report: Report,
+    reference: str,
     occasion: Occasion,
+    kind: TransferKind,
     entries: tuple[Entry, ...],
     now: datetime,
 ) -> Settlement:
-    kind = TransferKind.CAPTURE if occasion is Occasion.CAPTURED else TransferKind.REFUND
     transfer = Transfer(
         kind=kind,
         payment=payment.id,
@@ -252,7 +287,7 @@ def _moved(
         at=now,
         entries=entries,
     )
-    done = _closed(operation, Progress.SUCCEEDED, provider_reference=report.operation)
+    done = _closed(operation, Progress.SUCCEEDED, provider_reference=reference)
     return replace(_settled(payment, done, occasion), transfer=transfer)
 
 

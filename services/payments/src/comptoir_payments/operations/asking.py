@@ -8,7 +8,7 @@ import logging
 from datetime import datetime
 
 from comptoir_payments import events, store
-from comptoir_payments.domain.payments import Kind, Operation, Payment, Progress
+from comptoir_payments.domain.payments import ForbiddenMove, Kind, Operation, Payment, Progress
 from comptoir_payments.domain.reconciliation import is_settled
 from comptoir_payments.domain.reports import NeverAsked, NoAnswer, Outcome, Refusal, Report
 from comptoir_payments.domain.settlements import (
@@ -126,6 +126,8 @@ async def _call(provider: Provider, payment: Payment, operation: Operation) -> O
             return await provider.void(key, reference)
         case Kind.REFUND:
             return await provider.refund(key, reference, operation.amount)
+        case _:
+            raise ForbiddenMove(f"{key}: nobody asks for a {operation.kind}")
 
 
 # --- the books ---------------------------------------------------------------------------------

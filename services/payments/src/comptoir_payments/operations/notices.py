@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from comptoir_payments import store
 from comptoir_payments.domain import schedule
+from comptoir_payments.domain.payments import Payment
 from comptoir_payments.domain.reconciliation import (
     Step,
     adopted,
@@ -38,12 +39,19 @@ _FEW = 6
 async def take_notice(session: Session, notice: Notice, wake: Callable[[], None]) -> bool:
     """Writes a notice down; False when it came before. `wake` is called if it brings news."""
     report = notice.report
-    payment = await store.find_payment(session, report.payment)
-    if payment is None or payment.provider != notice.provider or is_foreign(payment, report):
+    if report.is_hint:
+        payment = await store.find_by_reference(session, notice.provider, report.reference)
+        known = payment is not None
+    else:
+        payment = await store.find_payment(session, report.payment)
+        ours = payment is not None and payment.provider == notice.provider
+        known = payment is not None and ours and not is_foreign(payment, report)
+    if payment is None or not known:
         log.warning("notice about no payment of ours", extra={"event": notice.event})
         state = FOREIGN
     else:
-        state = DONE if is_settled(payment, report) else OPEN
+        told_all = not report.is_hint and is_settled(payment, report)
+        state = DONE if told_all else OPEN
     new = await store.keep_notice(
         session,
         notice.provider,
@@ -79,7 +87,7 @@ async def look_into(transactions: Transactions, providers: Providers, notice: Du
         assert payment.authorisation is not None, "it is what is to be decided"
         await record(transactions, payment, payment.authorisation, report)
     elif step is not Step.WAIT:
-        await _claim(transactions, provider, report, step, notice)
+        await _claim(transactions, provider, payment, report, step, notice)
     # One difference at a time: the next look finds the next one, or none. Differences that stay
     # whatever we do are looked at more and more rarely.
     pause = _AT_ONCE if notice.attempts <= _FEW else schedule.after_unknown(notice.attempts - _FEW)
@@ -87,11 +95,17 @@ async def look_into(transactions: Transactions, providers: Providers, notice: Du
 
 
 async def _claim(
-    transactions: Transactions, provider: Provider, report: Report, step: Step, notice: DueNotice
+    transactions: Transactions,
+    provider: Provider,
+    seen: Payment,
+    report: Report,
+    step: Step,
+    notice: DueNotice,
 ) -> None:
     async with transactions() as session:
         payment = await store.lock_payment(session, notice.payment)
-        if next_step(payment, report) is not step:
+        if payment.version != seen.version:
+            # The report may be older than what has happened since: another one is asked for.
             return
         payment, operation = claim(
             payment,

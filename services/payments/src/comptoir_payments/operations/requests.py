@@ -95,7 +95,7 @@ def _failure(payment: Payment, operation: Operation) -> Failure:
             return PaymentNotCapturable("the provider refused the capture", metadata=metadata)
         case Kind.REFUND:
             return RefundRefused("the provider refused the refund", metadata=metadata)
-        case Kind.VOID:
+        case _:
             return PaymentAlreadyCaptured("there was nothing left to give up", metadata=metadata)
 
 

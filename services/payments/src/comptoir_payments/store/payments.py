@@ -44,7 +44,7 @@ def _placeholders(first: int, count: int) -> str:
 
 
 _OPERATION_COUNT = OPERATION_COLUMNS.count(",") + 1
-_SET_COUNT = 18
+_SET_COUNT = 21
 
 # One statement, whole or not at all also outside a transaction: the hot path saves a round trip
 # each for its begin and its end.
@@ -78,9 +78,9 @@ SELECT (SELECT id FROM saved) AS saved, (SELECT id FROM started) AS started"""
 
 _SETTLE = f"""
 WITH saved AS ({SET_PAYMENT_OR_FAIL})
-UPDATE operation SET state = $20, provider_reference = $21, failure_code = $22, token = $23,
-  return_url = $24, attempts = $25, next_attempt_at = $26, answer = $27
-WHERE id = $19"""
+UPDATE operation SET state = $23, provider_reference = $24, failure_code = $25, token = $26,
+  return_url = $27, attempts = $28, next_attempt_at = $29, answer = $30
+WHERE id = $22"""
 
 _CLOSE = """
 UPDATE operation SET state = $2, failure_code = $3, token = '', return_url = '',
@@ -91,6 +91,7 @@ _BY_ID = f"""
 SELECT {WITH_OPERATIONS}
 FROM payment LEFT JOIN operation ON operation.payment_id = payment.id
 WHERE payment.id = $1 ORDER BY operation.created_at, operation.id"""
+_BY_REFERENCE = "SELECT id FROM payment WHERE provider = $1 AND provider_reference = $2"
 _LOCK = "SELECT id FROM payment WHERE id = $1 FOR UPDATE"
 _OPERATIONS_OF_MANY = f"""
 SELECT {OPERATION_COLUMNS} FROM operation WHERE payment_id = ANY($1::text[])
@@ -212,6 +213,12 @@ async def find_payment(session: Session, payment_id: str) -> Payment | None:
         return await get_payment(session, payment_id)
     except PaymentNotFound:
         return None
+
+
+async def find_by_reference(session: Session, provider: str, reference: str) -> Payment | None:
+    """As `find_payment`, by the provider's own id."""
+    payment_id = await session.fetchval(_BY_REFERENCE, provider, reference)
+    return None if payment_id is None else await get_payment(session, payment_id)
 
 
 async def lapsing_payments(session: Session, scope: str, prefix: str, limit: int) -> list[str]:

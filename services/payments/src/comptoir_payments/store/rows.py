@@ -12,7 +12,8 @@ PAYMENT_COLUMNS = """
 id, order_id, payer, state, currency, amount, authorised_amount, captured_amount,
 refunded_amount, capturing_amount, refunding_amount, voiding, method, display, provider,
 provider_reference, settles_in, action_url, decline_code, retryable, expires_at, created_at,
-updated_at, version, purse_id, due_at, lapsed"""
+updated_at, version, purse_id, due_at, lapsed, disputed_amount, charged_back_amount,
+single_capture"""
 
 OPERATION_COLUMNS = """
 id, payment_id, kind, state, amount, scope, caller, request_id, request_hash, provider_reference,
@@ -97,6 +98,9 @@ def changing_values(payment: Payment) -> tuple[Any, ...]:
         payment.updated_at,
         payment.due_at,
         payment.lapsed,
+        payment.disputed,
+        payment.charged_back,
+        payment.single_capture,
     )
 
 
@@ -104,7 +108,8 @@ _CHANGING = """
 state = $3, authorised_amount = $4, captured_amount = $5, refunded_amount = $6,
   capturing_amount = $7, refunding_amount = $8, voiding = $9, display = $10,
   provider_reference = $11, action_url = $12, decline_code = $13, retryable = $14,
-  expires_at = $15, updated_at = $16, due_at = $17, lapsed = $18"""
+  expires_at = $15, updated_at = $16, due_at = $17, lapsed = $18,
+  disputed_amount = $19, charged_back_amount = $20, single_capture = $21"""
 # Compare and set: whoever has read an older version changes nothing and has to look again.
 SET_PAYMENT = f"""
 UPDATE payment SET version = version + 1, {_CHANGING}
@@ -186,6 +191,9 @@ def payment_of(row: Row, operations: Sequence[Row | Prefixed]) -> Payment:
         purse=row["purse_id"] or "",
         due_at=row["due_at"],
         lapsed=row["lapsed"],
+        disputed=row["disputed_amount"],
+        charged_back=row["charged_back_amount"],
+        single_capture=row["single_capture"],
         operations=tuple(operation_of(each) for each in operations),
     )
 

@@ -56,13 +56,20 @@ def _is_signed(body: bytes, header: str, secret: str) -> bool:
 def _read(about: Object) -> Report:
     """What an event tells of a payment of ours: a picture of the moment, and an incomplete one.
 
-    It serves to see whether there is anything new; what is true is asked for then. An event about
-    anything else names no payment of ours.
+    It serves to see whether there is anything new; what is true is asked for then. A refund or a
+    dispute names its payment intent and tells nothing of it. An event about anything else names no
+    payment of ours.
     """
     kind = about["object"]
+    if kind in ("refund", "dispute"):
+        return _hint(text(about["payment_intent"] or ""))
     if kind not in ("payment_intent", "charge") or PAYMENT not in about["metadata"]:
-        return Report(payment="", reference="", status=Status.PENDING, currency="")
+        return _hint("")
     return _read_intent(about) if kind == "payment_intent" else _read_charge(about)
+
+
+def _hint(reference: str) -> Report:
+    return Report(payment="", reference=reference, status=Status.PENDING, currency="")
 
 
 def _read_intent(intent: Object) -> Report:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import stripe
+from stripe import DisputeService, RefundService
 from stripe.params import PaymentIntentCaptureParams, PaymentIntentCreateParams
 
 from comptoir_payments.domain.reports import Refusal, Report, Status
@@ -21,6 +22,7 @@ from comptoir_payments.providers.stripe.amounts import NotRepresentable, to_stri
 from comptoir_payments.providers.stripe.declines import read_decline
 from comptoir_payments.providers.stripe.reading import (
     EXPANDED,
+    FAILED,
     OPERATION,
     PAYMENT,
     UNREADABLE,
@@ -34,6 +36,8 @@ from comptoir_payments.providers.stripe.reading import (
     refunded_by,
     takes_parts,
     text,
+    with_disputes,
+    without_failed_refunds,
 )
 from comptoir_payments.providers.stripe.transport import PLACE, Transport
 
@@ -73,6 +77,7 @@ class Stripe:
         )
         self._intents = client.v1.payment_intents
         self._refunds = client.v1.refunds
+        self._disputes = client.v1.disputes
         self._secrets = secrets
 
     async def authorise(self, key: str, wish: Wish) -> Report | Refusal:
@@ -133,7 +138,7 @@ class Stripe:
             report = _read(await _answer(call))
             return answered(report, report.reference, report.voided)
         except _Refused as refused:
-            stands = await self.fetch(reference)
+            stands = await self._stands(reference)
             if isinstance(stands, Refusal):
                 return stands
             if stands.status is Status.VOIDED:
@@ -142,7 +147,7 @@ class Stripe:
             return Refusal("nothing_to_void") if nothing else refused.refusal
 
     async def refund(self, key: str, reference: str, amount: int) -> Report | Refusal:
-        stands = await self.fetch(reference)
+        stands = await self._stands(reference)
         if isinstance(stands, Refusal):
             return stands
         try:
@@ -166,10 +171,20 @@ class Stripe:
         return _refund(refund, _read(refund.get("payment_intent")))
 
     async def fetch(self, reference: str) -> Report | Refusal:
+        """With what became of its refunds, and of its disputes: their own objects tell."""
+        stands = await self._stands(reference)
+        if isinstance(stands, Refusal):
+            return stands
         try:
-            return _read(await self._intent(reference))
-        except _Refused as refused:
-            return Refusal("not_found") if refused.error.get("code") == _MISSING else _unread()
+            if stands.refunded:
+                refunds = await self._about(self._refunds, reference)
+                stands = without_failed_refunds(stands, refunds)
+            if stands.disputed:
+                disputes = await self._about(self._disputes, reference)
+                stands = with_disputes(stands, disputes)
+        except (_Refused, *UNREADABLE):
+            _unread()
+        return stands
 
     async def recall(self, key: str, reference: str) -> Report | Refusal | None:
         try:
@@ -185,6 +200,19 @@ class Stripe:
         return notices.parse(self.name, body, headers, self._secrets, now)
 
     # --- looking things up
+
+    async def _stands(self, reference: str) -> Report | Refusal:
+        try:
+            return _read(await self._intent(reference))
+        except _Refused as refused:
+            return Refusal("not_found") if refused.error.get("code") == _MISSING else _unread()
+
+    async def _about(self, objects: RefundService | DisputeService, reference: str) -> list[Object]:
+        """All of a payment intent; more than a page of them is nothing we can judge."""
+        page = await _answer(objects.list_async({"payment_intent": reference, "limit": 100}))
+        if page.get("has_more"):
+            _unread()
+        return [*_listed(page)]
 
     async def _intent(self, reference: str) -> dict[str, Any]:
         return await _answer(self._intents.retrieve_async(reference, {"expand": EXPANDED}))
@@ -311,7 +339,7 @@ def _capture(intent: Object, key: str) -> Report | None:
 
 def _refund(refund: Object, stands: Report) -> Report | Refusal:
     try:
-        if refund["status"] in ("failed", "canceled"):
+        if refund["status"] in FAILED:
             return Refusal("refund_failed")
         return answered(stands, text(refund["id"]), refunded_by(refund, stands.currency))
     except UNREADABLE:

@@ -4,7 +4,7 @@ What is read here came from outside. Whatever has another shape raises one of `U
 answer that cannot be read tells nothing, least of all that it went well.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -23,6 +23,10 @@ OPERATION = "operation"
 """Metadata of a payment intent or a refund: our id of the operation that made it."""
 _CAPTURE = "capture:"
 """Metadata of a payment intent: what each of our operations took of it, in Stripe's units."""
+
+FAILED = frozenset({"failed", "canceled"})
+"""States of a refund that moves nothing, or has moved nothing in the end."""
+_OPEN_DISPUTE = frozenset({"needs_response", "under_review"})
 
 EXPANDED = ["latest_charge", "payment_method"]
 """What an answer has to contain to be read whole."""
@@ -44,11 +48,13 @@ def read_intent(intent: Object) -> Report:
     charge = intent["latest_charge"] or {}
     captured = from_stripe(intent["amount_received"], currency)
     held = from_stripe(intent["amount_capturable"], currency)
-    authorised = refunded = 0
+    authorised = refunded = disputed = 0
     if charge.get("status") == "succeeded":
         authorised = from_stripe(charge["amount"], currency)
         # Since version 2025-03-31 without what was given up without being taken.
         refunded = from_stripe(charge["amount_refunded"], currency)
+        # Until its disputes are read: all that there is to dispute.
+        disputed = captured - refunded if charge.get("disputed") else 0
     status = _STATUSES[intent["status"]]
     if captured and status is Status.VOIDED:
         status = Status.APPROVED
@@ -61,9 +67,11 @@ def read_intent(intent: Object) -> Report:
         captured=captured,
         voided=max(0, authorised - captured - held),
         refunded=refunded,
+        disputed=disputed,
         display=_display(intent, charge),
         action_url=_action_url(intent),
         expires_at=_expiry(charge),
+        single_capture=bool(charge) and not takes_parts(intent),
     )
     if status is not Status.DECLINED:
         return report
@@ -105,6 +113,28 @@ def refunded_by(refund: Object, currency: str) -> int:
     """What a refund moves; 0 when that is not in the currency of its payment."""
     same = read_currency(refund) == currency
     return from_stripe(refund["amount"], currency) if same else 0
+
+
+def without_failed_refunds(report: Report, refunds: Sequence[Object]) -> Report:
+    """The report without refunds that could not be delivered: they are on our balance again.
+
+    Whether Stripe still counts those in what it says was refunded does not matter then.
+    """
+    live = [each for each in refunds if each["status"] not in FAILED]
+    if len(live) == len(refunds):
+        return report
+    return replace(report, refunded=sum(refunded_by(each, report.currency) for each in live))
+
+
+def with_disputes(report: Report, disputes: Sequence[Object]) -> Report:
+    """The report with what banks have taken back. An inquiry takes nothing."""
+    disputed = charged_back = 0
+    for each in disputes:
+        status = text(each["status"])
+        amount = from_stripe(each["amount"], read_currency(each))
+        disputed += amount if status in _OPEN_DISPUTE else 0
+        charged_back += amount if status == "lost" else 0
+    return replace(report, disputed=disputed, charged_back=charged_back)
 
 
 def read_currency(anything: Object) -> str:

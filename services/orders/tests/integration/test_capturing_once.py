@@ -1,0 +1,74 @@
+"""Payments that can be captured once: what the first capture does not take is given back."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from comptoir.orders.v1 import order_pb2
+from comptoir.orders.v1 import orders_service_pb2 as pb
+from comptoir_orders.domain import schedule
+from comptoir_testing.harness import ServiceHarness
+from services.orders.tests.integration.shop import Shop
+from services.orders.tests.neighbours import Town
+from services.orders.tests.stock import LYON, PARIS
+
+
+@pytest.fixture
+def shop(harness: ServiceHarness, town: Town) -> Shop:
+    return Shop(harness, town)
+
+
+async def in_two_parcels(shop: Shop) -> order_pb2.Order:
+    """Kettles from Lyon (50.00 + 4.90), the lamp from Paris (20.00)."""
+    shop.town.stock.units = {LYON: {"KETTLE": 9}, PARIS: {"LAMP": 9}}
+    return await shop.get((await shop.place(token="tok_once")).order)
+
+
+def taken(shop: Shop) -> list[int]:
+    (payment,) = shop.town.payments.by_id.values()
+    return list(payment.captured.values())
+
+
+async def until_overdue(shop: Shop, order: str) -> tuple[int, str]:
+    """What staff are shown an hour later: kind and trouble of what is about the order."""
+    shop.harness.clock.advance((schedule.REVIEW + timedelta(minutes=1)).total_seconds())
+    async with asyncio.timeout(10):
+        while True:
+            request = pb.ListOverdueProcessesRequest()
+            listed = await shop.harness.call("ListOverdueProcesses", request, shop.office)
+            for each in listed.processes:
+                if each.order == order and each.trouble:
+                    return each.kind, each.trouble
+            await asyncio.sleep(0.02)
+
+
+class TestCapturingOnce:
+    async def test_all_is_taken_when_the_last_parcel_leaves(self, shop: Shop) -> None:
+        order = await in_two_parcels(shop)
+        first, last = order.fulfilments
+        await shop.ship(first.id)
+        assert taken(shop) == []
+        await shop.ship(last.id)
+        await shop.until_captured(order.id, "74.90")
+        assert taken(shop) == [7490]
+
+    async def test_one_parcel_is_taken_as_it_leaves(self, shop: Shop) -> None:
+        order = await shop.get((await shop.place(token="tok_once")).order)
+        await shop.ship(order.fulfilments[0].id)
+        await shop.until_captured(order.id, "74.90")
+
+    async def test_what_has_left_is_taken_before_the_promise_ends(self, shop: Shop) -> None:
+        order = await in_two_parcels(shop)
+        first, last = order.fulfilments
+        await shop.ship(last.id)
+        shop.harness.clock.advance((schedule.CAPTURE_ONCE + timedelta(minutes=1)).total_seconds())
+        await shop.until_captured(order.id, "24.90")
+        assert taken(shop) == [2490]
+
+        await shop.ship(first.id)
+        assert await until_overdue(shop, order.id) == (
+            order_pb2.Process.KIND_CAPTURE,
+            "CAPTURE_EXCEEDS_AUTHORISATION",
+        )
+        assert taken(shop) == [2490]
