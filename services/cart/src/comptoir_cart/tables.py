@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     SmallInteger,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
@@ -67,6 +68,7 @@ class CheckoutRow(SQLModel, table=True):
     __table_args__: ClassVar[tuple[Any, ...]] = (
         CheckConstraint("state BETWEEN 1 AND 3", name="state"),
         CheckConstraint("state = 2 OR quote IS NOT NULL", name="quoted"),
+        Index("ix_checkout_released", "cart_id", postgresql_where=text("state = 2")),
     )
 
     id: str = Field(sa_column=_text(primary_key=True))
@@ -160,6 +162,8 @@ class RedemptionRow(SQLModel, table=True):
     __tablename__ = "redemption"
     __table_args__: ClassVar[tuple[Any, ...]] = (
         CheckConstraint("state BETWEEN 1 AND 3", name="state"),
+        # What counts of a coupon, and of each of its customers.
+        Index("ix_redemption_uses", "code", "customer", postgresql_where=text("state IN (1, 2)")),
     )
 
     checkout: str = Field(sa_column=_text(primary_key=True))

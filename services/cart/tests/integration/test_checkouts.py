@@ -93,6 +93,31 @@ class TestLockForCheckout:
         assert refused.value.reason == "STALE_ETAG"
         assert (await shop.get(cart.id)).state == cart_pb2.Cart.STATE_OPEN
 
+    async def test_after_a_checkout_was_undone_the_same_words_are_good_again(
+        self, shop: Shop
+    ) -> None:
+        cart = await shop.ready_cart(LAMP)
+        for number in (1, 2):
+            await shop.lock(cart, f"plc_{number}")
+            await shop.unlock(cart.id, f"plc_{number}")
+        now = await shop.get(cart.id)
+        assert now.etag != cart.etag
+        assert (await shop.lock(cart, "plc_3")).cart.id == cart.id
+
+    async def test_a_change_between_undone_checkouts_makes_the_version_stale(
+        self, shop: Shop
+    ) -> None:
+        cart = await shop.ready_cart(LAMP)
+        await shop.lock(cart, "plc_1")
+        await shop.unlock(cart.id, "plc_1")
+        added = await shop.add(cart.id, COFFEE)
+        await shop.lock(added, "plc_2")
+        await shop.unlock(cart.id, "plc_2")
+        with pytest.raises(RemoteFailure) as refused:
+            await shop.lock(added, "plc_3", etag=cart.etag)
+        assert refused.value.reason == "STALE_ETAG"
+        assert (await shop.lock(added, "plc_4")).cart.id == cart.id
+
     @pytest.mark.parametrize("buyer", [VISITOR, "cus_somebody"])
     async def test_only_the_owner_buys(self, shop: Shop, buyer: str) -> None:
         cart = await shop.ready_cart(LAMP)

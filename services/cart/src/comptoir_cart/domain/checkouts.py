@@ -1,6 +1,6 @@
 """A checkout holds a cart still, once, until it is released or completed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -47,6 +47,18 @@ def require_move(checkout: Checkout, state: CheckoutState) -> None:
         raise CheckoutClosed(
             f"the checkout is {checkout.state.name}", metadata={"checkout": checkout.id}
         )
+
+
+def same_content(version: int, held: Collection[int]) -> list[int]:
+    """The versions of a cart with the content it has now, newest first.
+
+    Being held makes one version, being opened again the next: `held` are those of checkouts that
+    were undone.
+    """
+    versions = [version]
+    while versions[-1] - 1 in held:
+        versions += [versions[-1] - 1, versions[-1] - 2]
+    return versions
 
 
 def require_orderable(priced: PricedCart, shown: str) -> None:

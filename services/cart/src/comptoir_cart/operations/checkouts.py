@@ -10,6 +10,7 @@ from comptoir_cart.domain.checkouts import (
     CheckoutState,
     require_move,
     require_orderable,
+    same_content,
 )
 from comptoir_cart.domain.priced import PricedCart, Quote
 from comptoir_cart.domain.pricing import Rules, price_cart, require_sold
@@ -45,7 +46,7 @@ async def lock_for_checkout(
     known = await checkouts.find_checkout(session, checkout_id)
     if known is not None:
         return _same_quote(known, cart)
-    etag.check(version, cart.version)
+    await _check_version(session, cart, version)
     now = session.clock.now()
     held = replace(domain.moved(cart, State.CHECKING_OUT, now), checkout=checkout_id)
     priced = price_cart(held, market, rules)
@@ -55,6 +56,19 @@ async def lock_for_checkout(
     checkouts.insert_checkout(session, checkout_id, held.id, CheckoutState.HELD, quote, now)
     _save(session, held)
     return quote
+
+
+async def _check_version(session: Session, cart: Cart, version: str) -> None:
+    """Raises `StaleEtag` unless the buyer has seen the cart as it is.
+
+    A checkout that held it and was undone has changed its version and nothing else: the same
+    request may be made again after a card was declined.
+    """
+    if version in ("", etag.of(cart.version)):
+        return
+    held = await checkouts.released_versions(session, cart.id)
+    if version not in map(etag.of, same_content(cart.version, held)):
+        etag.check(version, cart.version)
 
 
 async def unlock(session: Session, rules: Rules, cart_id: str, checkout_id: str) -> PricedCart:

@@ -10,6 +10,10 @@ from comptoir_runtime.database import Session
 # The cart's lock comes first, so that a checkout and its cart are seen in one state.
 _FIND = "SELECT id, cart_id, state, quote FROM checkout WHERE id = $1"
 
+_RELEASED = """
+SELECT (quote->'priced'->'cart'->>'version')::int AS version FROM checkout
+WHERE cart_id = $1 AND state = 2 AND quote IS NOT NULL"""
+
 _INSERT = """
 INSERT INTO checkout (id, cart_id, state, quote, created_at) VALUES ($1, $2, $3, $4, $5)"""
 
@@ -23,6 +27,11 @@ async def find_checkout(session: Session, checkout_id: str) -> Checkout | None:
         return None
     quote = None if row["quote"] is None else quote_from(row["quote"])
     return Checkout(row["id"], row["cart_id"], CheckoutState(row["state"]), quote)
+
+
+async def released_versions(session: Session, cart_id: str) -> set[int]:
+    """Versions at which a cart was held by checkouts that were undone."""
+    return {row["version"] for row in await session.fetch(_RELEASED, cart_id)}
 
 
 def insert_checkout(
