@@ -14,6 +14,8 @@ PAYMENTS_MADE = since_ids("id", ("pay",))
 OPERATIONS = since_ids("id", ("pop",))
 RESERVATIONS = since_ids("id", ("rsv",))
 MOVEMENTS = since_ids("id", ("mov",))
+CHECKOUTS = since_ids("c.id", ("plc",))
+USES = since_ids("checkout", ("plc",))
 
 VIEWS = {
     "changed_orders": View(
@@ -30,6 +32,11 @@ VIEWS = {
         "SELECT id FROM payment",
         f"SELECT id FROM payment WHERE {PAYMENTS_MADE}"
         f" UNION SELECT payment_id FROM operation WHERE {OPERATIONS}",
+    ),
+    "changed_uses": View(
+        "SELECT code, customer FROM redemption UNION SELECT code, customer FROM coupon_customer"
+        " UNION SELECT code, '' FROM coupon",
+        f"SELECT DISTINCT code, customer FROM redemption WHERE {USES}",
     ),
     "changed_places": View(
         "SELECT sku, location FROM stock_item UNION SELECT sku, location FROM movement",

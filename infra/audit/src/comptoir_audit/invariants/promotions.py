@@ -1,6 +1,8 @@
 """Promotions: no coupon is used more often than it may, and no use is lost."""
 
 from comptoir_audit.invariant import CART, Difference, Invariant, Within
+from comptoir_audit.invariants.changes import CHECKOUTS
+from comptoir_audit.scope import since_ids
 
 # A use counts while it is reserved (1) or redeemed (2).
 P1 = Within(
@@ -9,8 +11,10 @@ P1 = Within(
     services=(CART,),
     each="""
     SELECT code, c.usage_limit, c.used_count, coalesce(used, 0) AS used
-    FROM coupon AS c FULL JOIN (SELECT code, count(*) AS used FROM redemption
-      WHERE state IN (1, 2) GROUP BY code) AS r USING (code)""",
+    FROM (SELECT * FROM coupon WHERE code IN (SELECT code FROM @changed_uses AS u)) AS c
+    FULL JOIN (SELECT code, count(*) AS used FROM redemption
+      WHERE state IN (1, 2) AND code IN (SELECT code FROM @changed_uses AS u)
+      GROUP BY code) AS r USING (code)""",
     wrong="used_count IS DISTINCT FROM used OR (usage_limit > 0 AND used_count > usage_limit)",
     tell=lambda row: Difference(
         (row["code"],),
@@ -25,8 +29,11 @@ P1_CUSTOMER = Within(
     services=(CART,),
     each="""
     SELECT code, customer, coalesce(c.used_count, 0) AS used_count, coalesce(used, 0) AS used
-    FROM coupon_customer AS c FULL JOIN (SELECT code, customer, count(*) AS used FROM redemption
-      WHERE state IN (1, 2) GROUP BY code, customer) AS r USING (code, customer)""",
+    FROM (SELECT * FROM coupon_customer
+      WHERE (code, customer) IN (SELECT code, customer FROM @changed_uses AS u)) AS c
+    FULL JOIN (SELECT code, customer, count(*) AS used FROM redemption
+      WHERE state IN (1, 2) AND (code, customer) IN (SELECT code, customer FROM @changed_uses AS u)
+      GROUP BY code, customer) AS r USING (code, customer)""",
     wrong="used_count <> used",
     tell=lambda row: Difference(
         (row["code"], row["customer"]), f"{row['used']} uses", f"{row['used_count']} counted"
@@ -39,10 +46,11 @@ P2 = Within(
     id="P2",
     statement="a use of a coupon is where its checkout is: reserved, given back or redeemed",
     services=(CART,),
-    each="""
+    each=f"""
     SELECT r.checkout, r.code, r.state,
       coalesce((ARRAY[1, 3, 2])[c.state], 3) AS expected
-    FROM redemption AS r LEFT JOIN checkout AS c ON c.id = r.checkout""",
+    FROM redemption AS r LEFT JOIN checkout AS c ON c.id = r.checkout
+    WHERE {since_ids("r.checkout", ("plc",))}""",
     wrong="state <> expected",
     tell=lambda row: Difference(
         (row["checkout"], row["code"]), _STATES[row["expected"]], _STATES[row["state"]]
@@ -54,7 +62,7 @@ M13 = Within(
     id="M13",
     statement="the tax of a quote is what its stored rates and amounts give again",
     services=(CART,),
-    each="""
+    each=f"""
     SELECT c.id, sum(r.tax)::bigint AS tax, sum(t.again)::bigint AS again,
       bool_and(r.tax = t.again) AS agrees, sum(r.net + r.tax)::bigint AS gross,
       (c.quote->'priced'->'totals'->>'total')::bigint AS total,
@@ -65,7 +73,8 @@ M13 = Within(
     CROSS JOIN LATERAL (SELECT (r.rate->>'thousandths')::bigint AS rate) AS per
     CROSS JOIN LATERAL (SELECT (2 * (r.net + r.tax) * per.rate + 100000 + per.rate)
       / (2 * (100000 + per.rate)) AS again) AS t
-    WHERE c.created_at >= :since AND NOT c.quote->'priced'->'lines' @> '[{"tax_included": false}]'
+    WHERE ({CHECKOUTS}) AND c.created_at >= :since
+      AND NOT c.quote->'priced'->'lines' @> '[{{"tax_included": false}}]'
     GROUP BY c.id""",
     wrong="NOT agrees OR gross <> total OR tax <> written",
     tell=lambda row: Difference(
