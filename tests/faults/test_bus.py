@@ -30,7 +30,7 @@ class Stream:
         self._world = world
 
     async def __aenter__(self) -> JetStreamContext:
-        self._client = await nats.connect(self._world.surroundings.nats_url)
+        self._client = await nats.connect(self._world.nats.url)
         return self._client.jetstream()
 
     async def __aexit__(self, *_: object) -> None:

@@ -24,7 +24,9 @@ JOURNEY = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 
 @asynccontextmanager
-async def a_platform(*, replicas: int = 1) -> AsyncIterator[tuple[Platform, Workspace]]:
+async def a_platform(
+    *, replicas: int = 1, secure: bool = False
+) -> AsyncIterator[tuple[Platform, Workspace]]:
     """A platform with data of its own that no disk has to confirm."""
     with tempfile.TemporaryDirectory(prefix="comptoir-journeys-") as name:
         # The account of the database server has to pass.
@@ -34,6 +36,7 @@ async def a_platform(*, replicas: int = 1) -> AsyncIterator[tuple[Platform, Work
             gateway_port=free_port(),
             durable=False,
             replicas=replicas,
+            secure=secure,
             start_seconds=START_SECONDS,
         )
         async with Platform(workspace, options, Console(quiet=True)) as platform:

@@ -2,11 +2,13 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes_validate import utils as kubernetes
 
 from comptoir_local.stack import BACKENDS, SERVICES
+from comptoir_runtime.tls import identity_of
 from comptoir_testing.environments import called_by, needed_by, settings_of
 from infra.kubernetes.tests.manifests import (
     FOLDER,
@@ -22,7 +24,7 @@ from infra.kubernetes.tests.manifests import (
 OVERLAYS = ("development", "production")
 VERSIONS = ("1.35", "1.36", "1.37")
 # Kinds of operators and of the Gateway API: the schemas of Kubernetes do not hold them.
-FOREIGN = {"Cluster", "HTTPRoute"}
+FOREIGN = {"Certificate", "Cluster", "HTTPRoute", "Issuer"}
 GRPC = 50051
 SERVICE_NAMES = [service.name for service in SERVICES]
 
@@ -148,7 +150,10 @@ class TestManifests:
                 if name == "gateway":
                     assert probe["httpGet"]["port"] in ports
                 else:
-                    assert probe["grpc"]["port"] == ports["grpc"] == GRPC
+                    # Aside, where calls need a certificate that the kubelet has not.
+                    asked = ports["health" if overlay == "production" else "grpc"]
+                    assert probe["grpc"]["port"] == asked
+                    assert ports["grpc"] == GRPC
             memory = only["resources"]
             assert memory["requests"]["memory"] == memory["limits"]["memory"], name
 
@@ -180,6 +185,53 @@ class TestManifests:
             (drains,) = [each for each in only["env"] if each["name"] == "DRAIN_SECONDS"]
             grace = manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
             assert grace >= waits + int(drains["value"]) + 10, name
+
+
+def told(service: str) -> dict[str, Any]:
+    """What a service is told in production, by the name of the variable."""
+    return {
+        each["name"]: each.get("value", each.get("valueFrom"))
+        for each in container(services("production")[service])["env"]
+    }
+
+
+class TestCertificates:
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_a_service_shows_who_it_is(self, service: str) -> None:
+        (certificate,) = (
+            each["spec"]
+            for each in manifests("production", "Certificate")
+            if name_of(each) == service
+        )
+        pod = services("production")[service]["spec"]["template"]["spec"]
+        (mounted,) = (each for each in pod["volumes"] if each["name"] == "certificate")
+
+        assert certificate["uris"] == [identity_of(service)]
+        assert certificate["dnsNames"] == [service]
+        assert mounted["secret"]["secretName"] == certificate["secretName"]
+        assert told(service)["TLS_CERTIFICATE"] == "/etc/comptoir-tls/tls.crt"
+
+    @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
+    def test_a_service_takes_calls_from_those_that_the_code_lets_call(self, service: str) -> None:
+        callers = {each for each in SERVICE_NAMES if service in called_by(each)}
+
+        assert set(told(service)["CALLERS"].split(",")) == callers
+
+    @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
+    def test_health_is_asked_for_where_it_is_told_without_a_certificate(self, service: str) -> None:
+        only = container(services("production")[service])
+        port = int(told(service)["HEALTH_LISTEN"].rpartition(":")[2])
+        asked = {
+            only[f"{kind}Probe"]["grpc"]["port"] for kind in ("startup", "readiness", "liveness")
+        }
+
+        assert asked == {port} != {GRPC}
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_each_service_has_a_nats_user_of_its_own(self, service: str) -> None:
+        assert told(service)["NATS_URL"] == {
+            "secretKeyRef": {"name": f"{service}-nats", "key": "url"}
+        }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

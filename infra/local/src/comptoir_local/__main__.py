@@ -39,11 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(elsewhere.load(parsed, console))
     if parsed.command == "env":
         sys.exit(shell.show(workspace, parsed.service))
+    if parsed.command == "nats-users":
+        _print_nats_users(parsed.helm)
+        return
     options = Options(
         database_url=os.environ.get("DATABASE_URL") or None,
         nats_url=os.environ.get("NATS_URL") or None,
         gateway_port=parsed.port,
         fresh=parsed.fresh,
+        secure=parsed.secure,
         verbose=parsed.verbose,
         replicas=parsed.replicas,
     )
@@ -55,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything and run until Ctrl-C (the default)")
     up.add_argument("--fresh", action="store_true", help="delete all data first")
+    up.add_argument(
+        "--secure", action="store_true", help="certificates and NATS users between all parts"
+    )
     up.add_argument("--port", type=int, help="of the gateway; 8080 if free, else another")
     up.add_argument(
         "--replicas",
@@ -79,7 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         "env", help='what a service is told, for a shell: eval "$(comptoir env cart)"'
     )
     env.add_argument("service", choices=shell.NAMES)
-    for command in (up, show, audit, env):
+    users = commands.add_parser(
+        "nats-users", help="print NATS users with the permissions that the code needs"
+    )
+    users.add_argument("--helm", metavar="SECRET", help="as chart values; names their passwords")
+    for command in (up, show, audit, env, users):
         command.add_argument(
             "--data", type=Path, default=DEFAULT, help=f"folder of all data (default: {DEFAULT})"
         )
@@ -88,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load", help="elsewhere: load a catalogue through the gateway")
     elsewhere.add_load_arguments(load)
     return parser
+
+
+def _print_nats_users(secret: str | None) -> None:
+    # Reads the code and imports all contracts: not for the other commands.
+    from comptoir_local import nats_users  # noqa: PLC0415
+
+    text = nats_users.as_helm_values(secret) if secret else nats_users.as_configuration()
+    sys.stdout.write(text)
 
 
 async def _up(

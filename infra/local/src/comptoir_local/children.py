@@ -11,7 +11,19 @@ from comptoir_local.embedded.child import tied_to_us
 from comptoir_local.logs import LogBook
 
 # What would send a child to a database or a bus that is not its own.
-_NOT_INHERITED = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "NATS_URL", "PYTHONWARNINGS")
+_NOT_INHERITED = frozenset(
+    {
+        "CALLERS",
+        "DATABASE_URL",
+        "HEALTH_LISTEN",
+        "MIGRATION_DATABASE_URL",
+        "NATS_URL",
+        "PYTHONWARNINGS",
+        "TLS_CA",
+        "TLS_CERTIFICATE",
+        "TLS_KEY",
+    }
+)
 _CHUNK = 65_536
 
 

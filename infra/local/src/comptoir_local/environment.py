@@ -5,6 +5,7 @@ from pathlib import Path
 
 from comptoir_audit.settings import Addresses, environment_of
 from comptoir_local.keys import ServiceKeys
+from comptoir_local.protection import Dial, Protection, dial_openly
 from comptoir_local.stack import GATEWAY, PROVIDER, Service
 
 WEBHOOK_PATH = "/v1/webhooks/payments/sandbox"
@@ -38,7 +39,8 @@ class Surroundings:
     """As the roles that serve; what an auditor reads with, too."""
     owner_urls: dict[str, str]
     """As the owners of the tables."""
-    nats_url: str
+    nats_urls: dict[str, str]
+    """Of each service; an administrator's where there is only one user."""
     keys: ServiceKeys
     journal: Path
     webhook_secret: str
@@ -46,19 +48,23 @@ class Surroundings:
     administrator: Administrator
     replicas: int = 1
     """Processes of each service."""
+    protection: Protection | None = None
+    """None: services show each other no certificates."""
 
     def of(self, service: Service, replica: str = "") -> dict[str, str]:
         """The environment of one of our services; of its first process unless another is named."""
         environment = {
             "ENVIRONMENT": "development",
             "LISTEN": self.addresses[replica or service.name],
-            "NATS_URL": self.nats_url,
+            "NATS_URL": self.nats_urls[service.name],
             "SERVICE_JWKS": str(self.keys.jwks),
             "SERVICE_KEY": str(self.keys.private(service.name)),
             "LEAVE_SECONDS": "0" if self.replicas == 1 else "1",
             "DRAIN_SECONDS": str(DRAIN_SECONDS),
             "GRPC_EXPERIMENTS": GRPC_EXPERIMENTS,
         }
+        if self.protection is not None:
+            environment |= self.protection.told_to(service)
         if service.has_database:
             environment["DATABASE_URL"] = self.database_urls[service.name]
             share = _CONNECTIONS // (len(self.database_urls) * self.replicas) - _BESIDE_THE_POOL
@@ -92,6 +98,10 @@ class Surroundings:
     def provider_url(self) -> str:
         """Where the sandbox payment provider answers."""
         return f"http://{self.addresses[PROVIDER.name]}"
+
+    def dial_to(self, service: str) -> Dial:
+        """How to reach a service by gRPC."""
+        return dial_openly if self.protection is None else self.protection.dial_to(service)
 
     @property
     def audited(self) -> Addresses:

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from comptoir_local.protection import Dial, dial_openly
+
 _CHECK = "/grpc.health.v1.Health/Check"
 _PAUSE = 0.03
 _PATIENCE = 2.0
 
 
-async def until_ready(address: str, path: str) -> None:
+async def until_ready(address: str, path: str, dial: Dial = dial_openly) -> None:
     """Return once the process at `address` (host:port) says that it is ready.
 
     It is asked with GET `path`, or by gRPC when `path` is empty.
@@ -21,7 +23,7 @@ async def until_ready(address: str, path: str) -> None:
     if path:
         await _until(lambda: http_is_ready(address, path))
         return
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with dial(address) as channel:
         await _until(lambda: _serves(channel))
 
 
@@ -30,9 +32,9 @@ async def _until(ask: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-async def grpc_is_ready(address: str) -> bool:
+async def grpc_is_ready(address: str, dial: Dial = dial_openly) -> bool:
     """Whether the service at `address` answers and is ready, now."""
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with dial(address) as channel:
         return await _serves(channel)
 
 

@@ -21,6 +21,7 @@ from comptoir_local.keys import ServiceKeys
 from comptoir_local.logs import LogBook
 from comptoir_local.migrations import is_at_head
 from comptoir_local.progress import Steps
+from comptoir_local.protection import NATS, Protection
 from comptoir_local.stack import AUDITOR, BACKENDS, GATEWAY, PROVIDER, SERVICES, Service
 from comptoir_local.workspace import Workspace
 
@@ -63,6 +64,8 @@ class Options:
     """False: the embedded servers wait for no disk, and a power cut loses everything. For tests."""
     start_seconds: float = 120.0
     """How long a busy machine may take; the usual start takes a few."""
+    secure: bool = False
+    """Certificates between all parts and a NATS user for each; made for this run."""
     launcher: tuple[str, ...] = ("-m",)
     """What Python gets before the name of a service; a test may put its own program between."""
 
@@ -85,6 +88,8 @@ class Platform:
         self._crashed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._database: DatabaseServer | None = None
         self._nats_url = ""
+        self._nats_urls: dict[str, str] = {}
+        self._protection: Protection | None = None
         self._surroundings: Surroundings | None = None
 
     async def __aenter__(self) -> Self:
@@ -145,6 +150,9 @@ class Platform:
     def _prepare(self) -> None:
         if self._options.fresh:
             self._wipe()
+        if self._options.secure:
+            self._protection = Protection(self._workspace.certificates)
+            self._protection.issue()
         self._start_servers()
         self._keys.ensure([service.name for service in SERVICES])
         self._workspace.journal.parent.mkdir(exist_ok=True)
@@ -174,12 +182,26 @@ class Platform:
             self._database = DatabaseServer(self._options.database_url, secret)
         if self._options.nats_url is None:
             with self.steps.step("NATS"):
-                nats = self._servers.enter_context(
-                    EmbeddedNats(self._workspace.nats, fsync=self._options.durable)
-                )
-                self._nats_url = nats.url
+                self._start_nats()
+        elif self._options.secure:
+            raise StartFailed("A secure platform makes users of its own on NATS: unset NATS_URL.")
         else:
             self._nats_url = self._options.nats_url
+
+    def _start_nats(self) -> None:
+        home, durable = self._workspace.nats, self._options.durable
+        if self._protection is None:
+            nats = self._servers.enter_context(EmbeddedNats(home, fsync=durable))
+        else:
+            # Reads the code and imports all contracts.
+            from comptoir_local.nats_users import users  # noqa: PLC0415
+
+            certificate = self._protection.files(NATS)
+            nats = self._servers.enter_context(
+                EmbeddedNats(home, fsync=durable, users=users, certificate=certificate)
+            )
+            self._nats_urls = {each.name: nats.url_of(each.name) for each in SERVICES}
+        self._nats_url = nats.url
 
     @property
     def _keys(self) -> ServiceKeys:
@@ -226,13 +248,14 @@ class Platform:
             addresses={name: f"127.0.0.1:{port}" for name, port in ports.items()},
             database_urls=database_urls,
             owner_urls=self._owner_urls(),
-            nats_url=self._nats_url,
+            nats_urls=self._nats_urls or {each.name: self._nats_url for each in SERVICES},
             keys=self._keys,
             journal=self._workspace.journal,
             webhook_secret=self._workspace.secret("psp-webhook"),
             gift_card_secret=self._workspace.secret("gift-cards"),
             administrator=Administrator(ADMINISTRATOR, self._workspace.secret("administrator")),
             replicas=count,
+            protection=self._protection,
         )
 
     async def _start_all(self) -> None:
@@ -267,9 +290,9 @@ class Platform:
     async def _run(self, service: Service, name: str, environment: dict[str, str]) -> None:
         child = self._child(name, [*self._options.launcher, service.package], environment)
         await child.start(self._on_end)
-        ready = asyncio.create_task(
-            until_ready(self.surroundings.addresses[name], service.ready_path)
-        )
+        around = self.surroundings
+        dial = around.dial_to(service.name)
+        ready = asyncio.create_task(until_ready(around.addresses[name], service.ready_path, dial))
         ended = asyncio.create_task(child.wait())
         try:
             await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -319,7 +342,8 @@ class Platform:
                 "processes": {name: child.pid for name, child in self.children.items()},
                 "database_urls": self.surroundings.database_urls,
                 "owner_urls": self.surroundings.owner_urls,
-                "nats_url": self.surroundings.nats_url,
+                "nats_urls": self.surroundings.nats_urls,
+                "certificates": str(self._protection.folder) if self._protection else "",
             }
         )
 

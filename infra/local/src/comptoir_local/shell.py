@@ -3,10 +3,12 @@
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from comptoir_local.databases import DatabaseServer
 from comptoir_local.embedded.binaries import postgres_programs
 from comptoir_local.keys import ServiceKeys
+from comptoir_local.protection import Protection
 from comptoir_local.stack import BACKENDS
 from comptoir_local.workspace import Workspace
 
@@ -33,12 +35,14 @@ def _environment(workspace: Workspace, name: str) -> dict[str, str] | None:
     if state is None:
         return _of_the_given_server(workspace, service.database)
     keys = ServiceKeys(workspace.keys)
+    protection = Protection(Path(state["certificates"])) if state["certificates"] else None
     return {
         "DATABASE_URL": state["database_urls"][name],
-        "NATS_URL": state["nats_url"],
+        "NATS_URL": state["nats_urls"][name],
         "LISTEN": state["addresses"][name],
         "SERVICE_JWKS": str(keys.jwks),
         "SERVICE_KEY": str(keys.private(name)),
+        **({} if protection is None else protection.told_to(service)),
     }
 
 

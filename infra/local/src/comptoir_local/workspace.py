@@ -34,6 +34,11 @@ class Workspace:
         return self.root / "keys"
 
     @property
+    def certificates(self) -> Path:
+        """Made anew by each platform that wants them."""
+        return self.root / "certificates"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

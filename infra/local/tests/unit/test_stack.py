@@ -1,10 +1,13 @@
+import dataclasses
+import importlib
 from pathlib import Path
 
 import pytest
 
 from comptoir_local.environment import Administrator, Surroundings
 from comptoir_local.keys import ServiceKeys
-from comptoir_local.stack import BACKENDS, GATEWAY, PROVIDER, SERVICES
+from comptoir_local.stack import BACKENDS, GATEWAY, PROVIDER, SERVICES, Service
+from comptoir_runtime.settings import Settings
 
 
 class TestStack:
@@ -15,6 +18,19 @@ class TestStack:
             "orders": {"cart", "inventory", "payments"},
             "gateway": {service.name for service in BACKENDS},
         }
+
+    @pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.name)
+    def test_a_service_calls_those_whose_address_it_reads(self, service: Service) -> None:
+        module = importlib.import_module(f"{service.package}.settings")
+        read = {
+            field.name.removesuffix("_target")
+            for each in vars(module).values()
+            if isinstance(each, type) and issubclass(each, Settings)
+            for field in dataclasses.fields(each)
+            if field.name.endswith("_target")
+        }
+
+        assert read == set(service.calls)
 
 
 class TestSurroundings:
@@ -56,7 +72,7 @@ def surroundings(folder: Path, *, replicas: int = 1) -> Surroundings:
         addresses={name: f"127.0.0.1:{port}" for port, name in enumerate(names, start=1)},
         database_urls={each.name: f"postgresql://{each.name}" for each in BACKENDS},
         owner_urls={},
-        nats_url="nats://127.0.0.1:4222",
+        nats_urls={each.name: "nats://127.0.0.1:4222" for each in SERVICES},
         keys=ServiceKeys(folder),
         journal=folder / "journal",
         webhook_secret="shared",

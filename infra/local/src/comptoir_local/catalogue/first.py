@@ -16,6 +16,7 @@ from comptoir_local.catalogue.loader import SAMPLE, ImportFailed, LoadReport, lo
 from comptoir_local.demo.api import Caller, Refused
 from comptoir_local.environment import Surroundings
 from comptoir_local.platform import StartFailed
+from comptoir_local.protection import Dial, dial_openly
 
 _SHOWN_ERRORS = 5
 _LOADING, _LOADED = "loading", "loaded"
@@ -35,6 +36,8 @@ class Door:
     """host:port: files larger than one message are sent by gRPC."""
     email: str
     password: str = field(repr=False)
+    dial: Dial = dial_openly
+    """How `pim` is reached."""
 
     @classmethod
     def of(cls, surroundings: Surroundings) -> Self:
@@ -45,6 +48,7 @@ class Door:
             surroundings.addresses["pim"],
             administrator.email,
             administrator.password,
+            surroundings.dial_to("pim"),
         )
 
 
@@ -95,6 +99,7 @@ async def ensure_catalogue(
                 door.pim,
                 token,
                 lambda what: status.update(f"catalogue: {what} …"),
+                door.dial,
             )
     except (CatalogueNotFound, ImportFailed) as failure:
         raise LoadFailed(str(failure)) from failure

@@ -20,6 +20,7 @@ from comptoir.pim.v1 import pim_service_pb2, structure_pb2
 from comptoir_local.catalogue import requests
 from comptoir_local.catalogue.files import PRODUCT_FILES, CatalogueFolder
 from comptoir_local.demo.api import Caller, Refused
+from comptoir_local.protection import Dial, dial_openly
 
 PIECE_BYTES = 256 * 1024
 BATCH = 500
@@ -51,14 +52,17 @@ class ImportFailed(Exception):
     """The product files could not be read at all."""
 
 
-async def load(folder: Path, gateway: str, pim: str, token: str, notify: Notify) -> LoadReport:
-    """Loads `folder`; `pim` is the gRPC address, `token` an administrator's."""
+async def load(
+    folder: Path, gateway: str, pim: str, token: str, notify: Notify, dial: Dial = dial_openly
+) -> LoadReport:
+    """Loads `folder`; `pim` is the gRPC address, reached by `dial`; `token` an administrator's."""
     source = CatalogueFolder(folder)
     report = LoadReport()
     async with httpx.AsyncClient(base_url=gateway, timeout=60) as http:
         caller = Caller(http, token)
         notify("product data")
-        await _import_products(source, caller, pim, token, report)
+        async with dial(pim) as channel:
+            await _import_products(source, caller, channel, token, report)
         notify("channels")
         await _publish(source, caller, report)
         notify("places and stock")
@@ -69,17 +73,20 @@ async def load(folder: Path, gateway: str, pim: str, token: str, notify: Notify)
 
 
 async def _import_products(
-    source: CatalogueFolder, caller: Caller, pim: str, token: str, report: LoadReport
+    source: CatalogueFolder,
+    caller: Caller,
+    channel: grpc.aio.Channel,
+    token: str,
+    report: LoadReport,
 ) -> None:
-    async with grpc.aio.insecure_channel(pim) as channel:
-        upload = channel.stream_unary(
-            "/comptoir.pim.v1.PimService/UploadImport",
-            request_serializer=pim_service_pb2.UploadImportRequest.SerializeToString,
-            response_deserializer=structure_pb2.Import.FromString,
-        )
-        started = await upload(
-            _pieces(source), metadata=(("authorization", f"Bearer {token}"),), timeout=120
-        )
+    upload = channel.stream_unary(
+        "/comptoir.pim.v1.PimService/UploadImport",
+        request_serializer=pim_service_pb2.UploadImportRequest.SerializeToString,
+        response_deserializer=structure_pb2.Import.FromString,
+    )
+    started = await upload(
+        _pieces(source), metadata=(("authorization", f"Bearer {token}"),), timeout=120
+    )
     finished = await _until_read(caller, started.id)
     report.tried = {file["name"]: file["rowCount"] for file in finished["files"]}
     report.accepted = sum(file["acceptedCount"] for file in finished["files"])

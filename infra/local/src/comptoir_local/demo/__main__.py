@@ -47,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--keep", action="store_true", help="keep the platform running afterwards, until Ctrl-C"
     )
+    parser.add_argument(
+        "--secure", action="store_true", help="certificates and NATS users between all parts"
+    )
     parser.add_argument("--verbose", action="store_true", help="show all logs, not only warnings")
     sys.exit(asyncio.run(_demo(parser.parse_args(arguments), Console(highlight=False))))
 
@@ -59,6 +62,7 @@ async def _demo(parsed: argparse.Namespace, console: Console) -> int:
         nats_url=nats_url or None,
         # Servers of somebody else's are not ours to empty; the demo can run again on its data.
         fresh=not (parsed.reuse or database_url or nats_url),
+        secure=parsed.secure,
         verbose=parsed.verbose,
     )
     console.print("[bold]Comptoir[/]: one order through six services and the gateway\n")
