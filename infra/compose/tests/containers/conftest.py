@@ -89,5 +89,5 @@ def stack(
         cleanup.callback(found.down, "--volumes")
         cleanup.enter_context(podman.asking_for_health(PROJECT))
         figures.note(f"up on empty volumes in {found.up():.1f} s")
-        found.compose("wait", "sample")
+        found.until_done("sample")
         yield found

@@ -22,9 +22,9 @@ def built(image: Built) -> None:
     of(image.name.rpartition("/")[2]).update(build_s=image.seconds, added_mb=megabytes(image.added))
 
 
-def started(service: str, seconds: float) -> None:
-    """From the start of the container to ready."""
-    of(service)["cold_start_s"] = seconds
+def started(service: str, seconds: float, processor: float) -> None:
+    """From the start of the container to ready, in all and on the processor."""
+    of(service).update(cold_start_s=seconds, cold_cpu_s=processor)
 
 
 def resting(service: str, held: int) -> None:
@@ -45,7 +45,7 @@ def lines() -> list[str]:
     if _services:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(json.dumps({"notes": _notes, "services": _services}, indent=2) + "\n")
-    columns = ("build_s", "added_mb", "cold_start_s", "idle_mb")
+    columns = ("build_s", "added_mb", "cold_start_s", "cold_cpu_s", "idle_mb")
     rows = [
         f"{name:<12}" + "".join(f"{figures.get(each, float('nan')):>14.1f}" for each in columns)
         for name, figures in _services.items()

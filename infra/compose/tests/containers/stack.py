@@ -13,11 +13,13 @@ import psutil
 
 from comptoir_local.health import until_ready
 from comptoir_local.stack import Service
-from infra.compose.tests.containers.podman import Podman, run
+from infra.compose.tests.containers.podman import Failed, Podman, run
 from infra.compose.tests.project import COMPOSE, EXAMPLE, FOLDER
 
 PROJECT = "comptoir-containers"
-RECOVERY_SECONDS = 120
+RECOVERY_SECONDS = 300
+JOB_SECONDS = 600
+UP_ATTEMPTS = 3
 GRPC_PORT, GATEWAY_PORT = 50051, 8080
 
 
@@ -38,9 +40,18 @@ class Stack:
         return run([*self._command, *arguments], self._environment, minutes)
 
     def up(self) -> float:
-        """Starts everything; the seconds until everybody who must be healthy is."""
+        """Starts everything; the seconds until everybody who must be healthy is.
+
+        Whoever is late is waited for once more: here, containers share a machine with builds.
+        """
         started = time.monotonic()
-        self.compose("up", "--detach", "--no-build", "--pull", "never")
+        for attempt in range(1, UP_ATTEMPTS + 1):
+            try:
+                self.compose("up", "--detach", "--no-build", "--pull", "never", minutes=15)
+                break
+            except Failed as failure:
+                if attempt == UP_ATTEMPTS or "is unhealthy" not in str(failure):
+                    raise
         return time.monotonic() - started
 
     def down(self, *options: str) -> None:
@@ -57,6 +68,14 @@ class Stack:
         """The only container of a service."""
         (only,) = [each for each in self.containers() if service_of(each) == service]
         return only
+
+    def until_done(self, job: str) -> None:
+        """Waits until a job has ended, and ended well."""
+        give_up = time.monotonic() + JOB_SECONDS
+        while (state := self.container(job)["State"])["Status"] != "exited":
+            assert time.monotonic() < give_up, f"{job}: {state}"
+            time.sleep(0.5)
+        assert state["ExitCode"] == 0, self.logs(job)
 
     def process(self, service: str) -> psutil.Process:
         """The process of a service, which is the first and only one in its container."""
@@ -79,13 +98,18 @@ class Stack:
             assert time.monotonic() - started < RECOVERY_SECONDS, f"{service}: {state}"
             await asyncio.sleep(0.2)
 
-    async def cold_start(self, service: Service) -> float:
-        """Starts the container of a service anew; the seconds until it says that it is ready."""
+    async def cold_start(self, service: Service) -> tuple[float, float]:
+        """Starts the container of a service anew; the seconds until it says that it is ready.
+
+        Then those of processor time among them, which a busy machine does not change.
+        """
         self.compose("restart", service.name)
         found = self.container(service.name)
         port = GATEWAY_PORT if service.ready_path else GRPC_PORT
         await until_ready(f"{address_of(found)}:{port}", service.ready_path)
-        return time.time() - began(found["State"]["StartedAt"])
+        seconds = time.time() - began(found["State"]["StartedAt"])
+        spent = psutil.Process(found["State"]["Pid"]).cpu_times()
+        return seconds, spent.user + spent.system
 
     def logs(self, service: str) -> str:
         """What a service has said."""
