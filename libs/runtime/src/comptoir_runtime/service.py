@@ -48,7 +48,7 @@ from comptoir_runtime.errors import DatabaseUnavailable, Failure
 from comptoir_runtime.outbox import Relay
 from comptoir_runtime.rpc import Binding, Pipeline
 from comptoir_runtime.server import Server
-from comptoir_runtime.settings import MigrationSettings, Settings, SettingsError, load
+from comptoir_runtime.settings import MigrationSettings, Settings, SettingsError, load, readable
 from comptoir_runtime.supervision import Work, supervised
 from comptoir_runtime.telemetry import event_loop
 from comptoir_runtime.tls import Admission, Certificates
@@ -183,7 +183,7 @@ class Service:
         certificates = settings.certificates()
         database = await connect(self.name, settings, clock)
         stack.push_async_callback(database.close)
-        bus = Bus(settings.nats_url, self.name, certificates)
+        bus = Bus(settings.bus_url, self.name, certificates)
         bus.start()
         stack.push_async_callback(bus.close)
         database.announce_to(bus)
@@ -240,7 +240,7 @@ class Service:
 async def connect(name: str, settings: Settings, clock: Clock | None = None) -> Database:
     """The service's database; waits up to 30 s for it to answer."""
     wanted = DatabaseSettings(
-        url=settings.database_url,
+        url=readable("DATABASE_URL", settings.database_url),
         application_name=f"comptoir-{name}",
         pool_size=settings.pool_size,
     )

@@ -6,6 +6,7 @@ commas. Every wrong or missing variable is reported at once, by name.
 
 import dataclasses
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,6 +17,10 @@ from typing import Any, TypeVar, get_args, get_origin
 from comptoir_runtime.tls import CertificateFiles, Certificates, UnusableCertificate
 
 S = TypeVar("S")
+
+# scheme://login@host:port,host:port/rest, where a login holds no unescaped / or @.
+_URL = re.compile(r"[a-z]+://(?:[^/@?]*@)?(?P<places>[^/@?]*)(?:[/?].*)?")
+_PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::\d+)?")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -91,6 +96,11 @@ class Settings:
     def development(self) -> bool:
         return self.environment is Environment.DEVELOPMENT
 
+    @property
+    def bus_url(self) -> str:
+        """Raises `SettingsError` when it cannot be read."""
+        return readable("NATS_URL", self.nats_url)
+
     def certificates(self) -> Certificates | None:
         """None where connections are not encrypted; raises `SettingsError`."""
         if self.tls_certificate is None or self.tls_key is None or self.tls_ca is None:
@@ -112,11 +122,25 @@ class MigrationSettings:
 
     @property
     def url(self) -> str:
-        """Raises `SettingsError` when neither is set."""
-        url = self.migration_database_url or self.database_url
-        if not url:
-            raise SettingsError("MIGRATION_DATABASE_URL is not set")
-        return url
+        """Raises `SettingsError` when neither is set, or it cannot be read."""
+        if self.migration_database_url:
+            return readable("MIGRATION_DATABASE_URL", self.migration_database_url)
+        if self.database_url:
+            return readable("DATABASE_URL", self.database_url)
+        raise SettingsError("MIGRATION_DATABASE_URL is not set")
+
+
+def readable(variable: str, url: str) -> str:
+    """The URL; raises `SettingsError` when drivers could not read it.
+
+    They would say so with what they took for the port, which may be half a password.
+    """
+    for each in url.split(",") if url.count("://") > 1 else [url]:
+        found = _URL.fullmatch(each)
+        places = found["places"].split(",") if found else []
+        if not places or not all(map(_PLACE.fullmatch, places)):
+            raise SettingsError(f"{variable}: not a URL; is something in it not escaped?")
+    return url
 
 
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:

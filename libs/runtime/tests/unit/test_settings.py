@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from comptoir_runtime.settings import Environment, MigrationSettings, Settings, SettingsError, load
+from comptoir_runtime.settings import (
+    Environment,
+    MigrationSettings,
+    Settings,
+    SettingsError,
+    load,
+    readable,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +81,32 @@ class TestLoad:
         with pytest.raises(SettingsError, match="TLS_CERTIFICATE"):
             load(Settings, {"DATABASE_URL": "x", **told}).certificates()
 
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://u:p%2F@db/x",
+            "postgresql://u:p@one:5432,two:5433/x?target_session_attrs=any",
+            "postgresql:///x?host=/run/postgres",
+            "nats://u:p@[::1]:4222",
+            "tls://u:p@one:4222,tls://u:p@two:4222",
+        ],
+    )
+    def test_urls_of_one_or_more_places_can_be_read(self, url: str) -> None:
+        assert readable("URL", url) == url
+
+    @pytest.mark.parametrize(
+        "url",
+        ["pass/word", "x://u:pa/ss@db/x", "x://u:pa@ss@db/x", "x://u:p@db:word/x", "x://u:p@[db/x"],
+    )
+    def test_one_that_cannot_be_read_is_not_shown(self, url: str) -> None:
+        with pytest.raises(SettingsError) as caught:
+            readable("URL", url)
+        assert str(caught.value) == "URL: not a URL; is something in it not escaped?"
+
     def test_migrations_have_a_url_of_their_own(self) -> None:
-        both = {"DATABASE_URL": "one", "MIGRATION_DATABASE_URL": "other"}
-        assert load(MigrationSettings, both).url == "other"
-        assert load(MigrationSettings, {"DATABASE_URL": "one"}).url == "one"
+        both = {"DATABASE_URL": "x://one", "MIGRATION_DATABASE_URL": "x://other"}
+        assert load(MigrationSettings, both).url == "x://other"
+        assert load(MigrationSettings, {"DATABASE_URL": "x://one"}).url == "x://one"
         with pytest.raises(SettingsError, match="MIGRATION_DATABASE_URL is not set"):
             _ = load(MigrationSettings, {}).url
 

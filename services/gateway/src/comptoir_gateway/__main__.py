@@ -57,7 +57,7 @@ class Gateway:
     async def _open(self, settings: GatewaySettings) -> None:
         stack = self._stack
         certificates = settings.certificates()
-        bus = Bus(settings.nats_url, NAME, certificates)
+        bus = Bus(settings.bus_url, NAME, certificates)
         bus.start()
         stack.push_async_callback(bus.close)
         targets = {name: getattr(settings, f"{name}_target") for name in SERVICES}
@@ -126,11 +126,10 @@ async def serve(settings: GatewaySettings) -> None:
 def main() -> int:
     """Exits with 0, 1 (failed) or 2 (wrong settings)."""
     try:
-        settings = load(GatewaySettings)
+        uvloop.run(serve(load(GatewaySettings)))
     except SettingsError as error:
         sys.stderr.write(f"settings: {error}\n")
         return 2
-    uvloop.run(serve(settings))
     return 0
 
 
