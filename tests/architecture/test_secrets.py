@@ -45,7 +45,7 @@ def test_secrets_are_not_shown(kind: type) -> None:
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
 
-    settings = load(kind, required | {name.upper(): SHOWN for name in fields})
+    settings: object = load(kind, required | {name.upper(): SHOWN for name in fields})
 
     assert fields
     assert all(SHOWN in getattr(settings, name) for name in fields)

@@ -15,6 +15,7 @@ from comptoir_runtime.auth import ServiceIdentity
 from comptoir_runtime.channel import Client, open_channel
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.events_service import SERVICE
+from comptoir_runtime.tls import Certificates
 
 _KINDS = {"facts": event_pb2.Event.KIND_FACT, "states": event_pb2.Event.KIND_STATE}
 _STATES = {
@@ -45,10 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(
-    asked: argparse.Namespace, target: str, identity: ServiceIdentity | None
+    asked: argparse.Namespace,
+    target: str,
+    identity: ServiceIdentity | None,
+    *,
+    name: str = "",
+    certificates: Certificates | None = None,
 ) -> AsyncIterator[str]:
-    """Does as asked; a line for each thing done. Refusals are raised as they come."""
-    channel = open_channel(target, identity, [SERVICE])
+    """Does as asked; a line for each thing done. Refusals are raised as they come.
+
+    With `certificates` the service `name` is shown its own.
+    """
+    channel = open_channel(target, identity, [SERVICE], name=name, certificates=certificates)
     try:
         client = Client(channel, SERVICE)
         match asked.action:

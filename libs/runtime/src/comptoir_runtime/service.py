@@ -208,7 +208,8 @@ class Service:
             transactions,
             Verifier(runtime.keyring),
             runtime.clock,
-            admission=Admission(settings.callers) if runtime.certificates else None,
+            # Itself, too: who operates it from its own shell shows its own certificate.
+            admission=Admission([self.name, *settings.callers]) if runtime.certificates else None,
         )
         server = Server(
             self.name,
@@ -302,7 +303,8 @@ def _parser(name: str, commands: Sequence[Command[S]]) -> argparse.ArgumentParse
 async def _operate(name: str, settings: Settings, asked: argparse.Namespace) -> None:
     key, port = settings.service_key, settings.listen.rpartition(":")[2]
     identity = None if key is None else ServiceIdentity.from_pem(name, key)
-    async for line in operating.run(asked, f"127.0.0.1:{port}", identity):
+    shown, own = settings.certificates(), f"127.0.0.1:{port}"
+    async for line in operating.run(asked, own, identity, name=name, certificates=shown):
         sys.stdout.write(f"{line}\n")
 
 
