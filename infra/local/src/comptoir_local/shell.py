@@ -38,6 +38,7 @@ def _environment(workspace: Workspace, name: str) -> dict[str, str] | None:
     protection = Protection(Path(state["certificates"])) if state["certificates"] else None
     return {
         "DATABASE_URL": state["database_urls"][name],
+        "MIGRATION_DATABASE_URL": state["owner_urls"][name],
         "NATS_URL": state["nats_urls"][name],
         "LISTEN": state["addresses"][name],
         "SERVICE_JWKS": str(keys.jwks),
@@ -52,4 +53,7 @@ def _of_the_given_server(workspace: Workspace, database: str) -> dict[str, str] 
     if not url:
         return None
     server = DatabaseServer(url, workspace.secret("database-roles"))
-    return {"DATABASE_URL": server.url(database)}
+    return {
+        "DATABASE_URL": server.url(database),
+        "MIGRATION_DATABASE_URL": server.owner_url(database),
+    }

@@ -20,9 +20,10 @@ class TestEnv:
 
         assert shell.show(Workspace(tmp_path), "cart") == 0
 
-        database, programs = capsys.readouterr().out.splitlines()
+        database, tables, programs = capsys.readouterr().out.splitlines()
         assert database.startswith("export DATABASE_URL=postgresql://comptoir_cart:")
         assert database.endswith("@db.example:5433/comptoir_cart")
+        assert tables.startswith("export MIGRATION_DATABASE_URL=postgresql://comptoir_cart_owner:")
         assert programs.endswith(':"$PATH"')
         folder = programs.removeprefix("export PATH=").removesuffix(':"$PATH"')
         assert (Path(folder) / "pg_dump").exists()

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC
 from uuid import uuid4
 
+import grpc
+
 from comptoir.events.v1 import events_service_pb2 as pb
 from comptoir.options.v1 import event_pb2
-from comptoir_runtime.auth import ServiceIdentity
-from comptoir_runtime.channel import Client, open_channel
+from comptoir_runtime.channel import Client
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.events_service import SERVICE
-from comptoir_runtime.tls import Certificates
 
 _KINDS = {"facts": event_pb2.Event.KIND_FACT, "states": event_pb2.Event.KIND_STATE}
 _STATES = {
@@ -45,39 +45,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     discard.add_argument("--reason", required=True, help="kept with the letter")
 
 
-async def run(
-    asked: argparse.Namespace,
-    target: str,
-    identity: ServiceIdentity | None,
-    *,
-    name: str = "",
-    certificates: Certificates | None = None,
-) -> AsyncIterator[str]:
-    """Does as asked; a line for each thing done. Refusals are raised as they come.
-
-    With `certificates` the service `name` is shown its own.
-    """
-    channel = open_channel(target, identity, [SERVICE], name=name, certificates=certificates)
-    try:
-        client = Client(channel, SERVICE)
-        match asked.action:
-            case "replay":
-                yield await _replay(client, _KINDS[asked.kind], asked.first, asked.last)
-            case "dead-letters":
-                async for letter in _letters(client, _STATES[asked.state]):
-                    yield _line(letter)
-            case "redrive":
-                wanted = None if asked.all else asked.id
-                async for line in _redrive(client, wanted):
-                    yield line
-            case "discard":
-                given_up = pb.DiscardDeadLetterRequest(
-                    request_id=str(uuid4()), id=asked.id, reason=asked.reason
-                )
-                answer = await client.call("DiscardDeadLetter", given_up)
-                yield _line(answer.dead_letter)
-    finally:
-        await channel.close()
+async def run(asked: argparse.Namespace, channel: grpc.aio.Channel) -> AsyncIterator[str]:
+    """Does as asked; a line for each thing done. Refusals are raised as they come."""
+    client = Client(channel, SERVICE)
+    match asked.action:
+        case "replay":
+            yield await _replay(client, _KINDS[asked.kind], asked.first, asked.last)
+        case "dead-letters":
+            async for letter in _letters(client, _STATES[asked.state]):
+                yield _line(letter)
+        case "redrive":
+            async for line in _redrive(client, None if asked.all else asked.id):
+                yield line
+        case "discard":
+            given_up = pb.DiscardDeadLetterRequest(
+                request_id=str(uuid4()), id=asked.id, reason=asked.reason
+            )
+            answer = await client.call("DiscardDeadLetter", given_up)
+            yield _line(answer.dead_letter)
 
 
 async def _replay(

@@ -203,13 +203,14 @@ class Service:
         relay = Relay(runtime.database, runtime.bus, self.name, limits=limits)
         takers = consumers(runtime.bus, runtime.database, parts.subscriptions)
         dead_letters = DeadLetters(each.inbox for each in takers)
+        # Itself, too: whoever is beside it, with its key, operates its events (`operating`).
+        admission = Admission((*settings.callers, self.name))
         pipeline = Pipeline(
             self.name,
             transactions,
             Verifier(runtime.keyring),
             runtime.clock,
-            # Itself, too: who operates it from its own shell shows its own certificate.
-            admission=Admission([self.name, *settings.callers]) if runtime.certificates else None,
+            admission=admission if runtime.certificates else None,
         )
         server = Server(
             self.name,
@@ -302,10 +303,18 @@ def _parser(name: str, commands: Sequence[Command[S]]) -> argparse.ArgumentParse
 
 async def _operate(name: str, settings: Settings, asked: argparse.Namespace) -> None:
     key, port = settings.service_key, settings.listen.rpartition(":")[2]
-    identity = None if key is None else ServiceIdentity.from_pem(name, key)
-    shown, own = settings.certificates(), f"127.0.0.1:{port}"
-    async for line in operating.run(asked, own, identity, name=name, certificates=shown):
-        sys.stdout.write(f"{line}\n")
+    channel = open_channel(
+        f"127.0.0.1:{port}",
+        None if key is None else ServiceIdentity.from_pem(name, key),
+        [events_service.SERVICE],
+        name=name,
+        certificates=settings.certificates(),
+    )
+    try:
+        async for line in operating.run(asked, channel):
+            sys.stdout.write(f"{line}\n")
+    finally:
+        await channel.close()
 
 
 async def _command(name: str, settings: S, command: Command[S]) -> None:

@@ -13,6 +13,7 @@ from comptoir.cart.v1 import cart_pb2
 from comptoir_gateway import streams
 from comptoir_gateway.__main__ import Gateway
 from comptoir_runtime.errors import NotFound, Unavailable
+from comptoir_runtime.telemetry import counter, names
 from services.gateway.tests.integration.conftest import settings_for
 from services.gateway.tests.services import FakeServices
 
@@ -64,9 +65,11 @@ class TestWatching:
                 yield await changes.get()
 
         services.streams["WatchCart"] = watch
+        open_before = counter(names.STREAMS_OPEN).value()
         changes.put_nowait(cart("1"))
         async with watching(http) as lines:
             assert [each["etag"] for each in await data(lines, 1)] == ["1"]
+            assert counter(names.STREAMS_OPEN).value() == open_before + 1
             changes.put_nowait(cart("2"))
             changes.put_nowait(cart("3"))
             assert [each["etag"] for each in await data(lines, 2)] == ["2", "3"]

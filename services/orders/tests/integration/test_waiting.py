@@ -291,6 +291,8 @@ class TestReview:
     async def test_what_is_not_undone_within_an_hour_is_listed_until_it_is(
         self, replica: Replica, database: Database, town: Town, clock: ManualClock
     ) -> None:
+        alarms = telemetry.counter(names.PROCESS_OVERDUE)
+        before = alarms.value(("PLACEMENT",))
         town.carts.add(factories.quote())
         await place(replica, token="tok_unknown")
         clock.advance(25 * 60)
@@ -309,6 +311,7 @@ class TestReview:
         assert early == []
         assert [(each.state, each.trouble) for each in late] == [(State.VOIDING, "UNAVAILABLE")]
         assert late[0].attempts >= 2
+        assert alarms.value(("PLACEMENT",)) > before
         assert await listed(database) == []
         assert (await the_placement(database)).state == State.FAILED
         assert town.holds_nothing()

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from comptoir_runtime import events_service, operating
 from comptoir_runtime.auth import KeyRing, ServiceIdentity, SigningKey, Verifier, service_issuer
 from comptoir_runtime.auth.keys import VerificationKey
+from comptoir_runtime.channel import open_channel
 from comptoir_runtime.clock import SystemClock
 from comptoir_runtime.database import Database, DatabaseSettings, Session
 from comptoir_runtime.dead_letters import DeadLetters
@@ -29,15 +31,11 @@ VALUES ($1, $2, 's.' || $3, $3, $4, '{}', 'ValueError: no', 8)"""
 
 
 @dataclass
-class Site:
-    """A service with a quarantine, and somebody who may operate it."""
+class Replayer:
+    """What the service does when it is asked."""
 
-    database: Database
-    identity: ServiceIdentity
-    address: str = ""
     replays: list[tuple[int, int, int]] = field(default_factory=list)
     handled: list[str] = field(default_factory=list)
-    printed: list[str] = field(default_factory=list)
 
     async def replay(self, kind: int, first: int, last: int) -> int:
         self.replays.append((kind, first, last))
@@ -47,6 +45,16 @@ class Site:
         if message.thing_id == "bad":
             raise ValueError("still broken")
         self.handled.append(message.thing_id)
+
+
+@dataclass
+class Site:
+    """A service with a quarantine, and somebody who may operate it."""
+
+    database: Database
+    channel: grpc.aio.Channel
+    service: Replayer
+    printed: list[str] = field(default_factory=list)
 
     async def put_aside(self, thing: str, producer: str = sample.SERVICE) -> str:
         event, payload = uuid4(), sample.ThingHappened(thing_id=thing).SerializeToString()
@@ -58,7 +66,7 @@ class Site:
         parser = argparse.ArgumentParser()
         operating.add_arguments(parser)
         self.printed = []
-        async for line in operating.run(parser.parse_args(words), self.address, self.identity):
+        async for line in operating.run(parser.parse_args(words), self.channel):
             self.printed.append(line)
         return self.printed
 
@@ -72,20 +80,22 @@ async def site(demo_url: str) -> AsyncIterator[Site]:
         keyring = KeyRing(
             [VerificationKey(key.kid, service_issuer("demo"), key.private.public_key())]
         )
-        found = Site(database, ServiceIdentity("demo", key))
-        letters = DeadLetters([Inbox(sample.SERVICE, {THING: found.handle})])
+        replayer = Replayer()
+        letters = DeadLetters([Inbox(sample.SERVICE, {THING: replayer.handle})])
         pipeline = Pipeline("demo", database.transactions, Verifier(keyring), SystemClock())
-        bindings = [events_service.binding(found, letters)]
+        bindings = [events_service.binding(replayer, letters)]
         server = Server("demo", bindings, pipeline, listen="127.0.0.1:0")
-        found.address = await server.start()
+        channel = open_channel(await server.start(), ServiceIdentity("demo", key))
+        await server.set_ready(True)
         stack.push_async_callback(server.stop, 0)
-        yield found
+        stack.push_async_callback(channel.close)
+        yield Site(database, channel, replayer)
 
 
 class TestEvents:
     async def test_a_range_is_published_again(self, site: Site) -> None:
         assert await site.asked("replay", "states", "--first=5") == ["7 events published again"]
-        assert site.replays == [(2, 5, 0)]
+        assert site.service.replays == [(2, 5, 0)]
 
     async def test_all_letters_are_listed_page_by_page(self, site: Site) -> None:
         put = [await site.put_aside("x") for _ in range(101)]
@@ -105,7 +115,7 @@ class TestEvents:
 
         lines = [line.split("  ")[:2] for line in site.printed]
         assert lines == [[bad, "EVENT_STILL_FAILS"], [good, "redriven"], [foreign, "obsolete"]]
-        assert site.handled == ["good"]
+        assert site.service.handled == ["good"]
         assert [line.split("  ")[0] for line in await site.asked("dead-letters")] == [bad]
 
     async def test_a_letter_is_given_up_with_a_reason(self, site: Site) -> None:
