@@ -51,3 +51,5 @@ def tell_inventory(told: Told) -> None:
         if sale.reservation in _STATES:
             state = _STATES[sale.reservation]
             told.event("inventory", f"Reservation{state}", f"rsv_{sale.name}")
+    # One of them was sold ahead.
+    told.event("inventory", "ReservationCovered", "rsv_fulfilled")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from comptoir_audit.invariant import Batch, Difference, Row
-from comptoir_audit.invariants import events, money, orders, stock
+from comptoir_audit.invariants import events, money, orders, provider, stock
 from comptoir_audit.journal import Totals
 from infra.audit.tests.story import JOURNAL
 from infra.audit.tests.story.payments import entry_of
@@ -94,7 +94,7 @@ class TestJournal:
 
 class TestJournalEqualsOurs:
     def test_equal_books_have_no_difference(self) -> None:
-        found = money.journal_equals_ours(batch(a_payment(), theirs={"pay_1": [a_charge()]}))
+        found = provider.journal_equals_ours(batch(a_payment(), theirs={"pay_1": [a_charge()]}))
 
         assert list(found) == []
 
@@ -102,14 +102,14 @@ class TestJournalEqualsOurs:
         ours = a_payment(refunded=500, returned=300)
 
         theirs = {"pay_1": [a_charge(refunded=300)]}
-        assert list(money.journal_equals_ours(batch(ours, theirs=theirs))) == []
+        assert list(provider.journal_equals_ours(batch(ours, theirs=theirs))) == []
         theirs = {"pay_1": [a_charge(refunded=500)]}
-        assert len(list(money.journal_equals_ours(batch(ours, theirs=theirs)))) == 1
+        assert len(list(provider.journal_equals_ours(batch(ours, theirs=theirs)))) == 1
 
     def test_two_charges_for_one_payment_are_a_double_charge(self) -> None:
         charges = [a_charge(), a_charge(id="psp_2")]
 
-        found = money.journal_equals_ours(batch(a_payment(), theirs={"pay_1": charges}))
+        found = provider.journal_equals_ours(batch(a_payment(), theirs={"pay_1": charges}))
 
         assert list(found) == [
             Difference(
@@ -122,14 +122,14 @@ class TestJournalEqualsOurs:
     def test_another_currency_is_a_difference(self) -> None:
         charge = a_charge(currency="XTS")
 
-        found = money.journal_equals_ours(batch(a_payment(), theirs={"pay_1": [charge]}))
+        found = provider.journal_equals_ours(batch(a_payment(), theirs={"pay_1": [charge]}))
 
         assert [each.expected for each in found] == [
             "as the provider: captured 500, refunded 0 in XTS"
         ]
 
     def test_a_payment_that_is_not_settled_is_left_alone(self) -> None:
-        found = money.ours_equals_journal(
+        found = provider.ours_equals_journal(
             batch(
                 a_charge(),
                 theirs={"pay_1": [a_charge()]},

@@ -7,6 +7,7 @@ from comptoir_audit.invariants.identity import IDENTITY
 from comptoir_audit.invariants.money import MONEY
 from comptoir_audit.invariants.orders import ORDER
 from comptoir_audit.invariants.promotions import PROMOTIONS
+from comptoir_audit.invariants.provider import JOURNAL
 from comptoir_audit.invariants.stock import STOCK
 
-ALL: tuple[Invariant, ...] = (*MONEY, *STOCK, *ORDER, *PROMOTIONS, *IDENTITY, *EVENTS)
+ALL: tuple[Invariant, ...] = (*MONEY, *JOURNAL, *STOCK, *ORDER, *PROMOTIONS, *IDENTITY, *EVENTS)
