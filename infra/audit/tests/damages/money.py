@@ -109,7 +109,7 @@ MONEY = (
     ),
     Damage(
         "another amount was authorised than the order costs",
-        (("M6", ("ord_placed", "pay_placed")), ("M7", ("ord_placed", "pay_placed"))),
+        (("M7", ("ord_placed", "pay_placed")), ("M6", ("ord_placed", "pay_placed"))),
         {"payments": "UPDATE payment SET amount = 1491 WHERE id = 'pay_placed'"},
     ),
     Damage(

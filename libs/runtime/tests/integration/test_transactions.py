@@ -102,7 +102,7 @@ class TestTransaction:
         assert (heard.outbox, heard.signals, called) == (0, [], [])
 
     async def test_a_change_whose_event_cannot_be_written_down_is_not_made(
-        self, database: Database, runtime_url: str
+        self, database: Database, migration: "asyncpg.Connection[asyncpg.Record]"
     ) -> None:
         async def change_and_tell() -> None:
             async with database.transactions() as session:
@@ -110,9 +110,7 @@ class TestTransaction:
                 session.emit(sample.ThingHappened(thing_id="a"))
 
         # Refused with the commit itself: until then nothing has gone wrong.
-        admin = await asyncpg.connect(runtime_url)
-        await admin.execute("ALTER TABLE outbox ADD CONSTRAINT is_full CHECK (false) NOT VALID")
-        await admin.close()
+        await migration.execute("ALTER TABLE outbox ADD CONSTRAINT is_full CHECK (false) NOT VALID")
         with pytest.raises(asyncpg.CheckViolationError):
             await change_and_tell()
 
