@@ -20,7 +20,10 @@ from comptoir_local.workspace import Workspace
 START_SECONDS = 600.0
 # All journeys live in the loop of the platform. The first of them waits for its start: seven
 # processes and six migrations, on a machine that may be busy with other tests.
-JOURNEY = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+JOURNEY = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(round(START_SECONDS) + 240),
+]
 
 
 @asynccontextmanager
