@@ -47,6 +47,8 @@ RUN_SECONDS = 600
 FAULTS_SECONDS, NIGHT_SECONDS = 3600, 12 * 3600
 # Images are built, the first time with a distribution below them.
 CONTAINERS_SECONDS = 3600
+# One run for all of them, in which platforms start a dozen times.
+JOURNEYS_SECONDS = 2700
 LAST_WORDS_SECONDS = 5
 LAST_LINES = 12
 
@@ -170,6 +172,8 @@ def patience(kind: str) -> int:
     """Seconds that one run may take."""
     if kind == "containers":
         return CONTAINERS_SECONDS
+    if kind == "journeys":
+        return JOURNEYS_SECONDS
     if kind != "faults":
         return RUN_SECONDS
     return NIGHT_SECONDS if os.environ.get("FAULTS_SIZE") else FAULTS_SECONDS
