@@ -23,6 +23,7 @@ from comptoir_inventory.operations import (
 from comptoir_inventory.operations.board import Board
 from comptoir_inventory.operations.reservations import Wait
 from comptoir_runtime import mask, paging
+from comptoir_runtime.auth import Kind
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.rpc import (
     Batch,
@@ -54,7 +55,10 @@ class InventoryServicer:
         self, request: pb.GetAvailabilityRequest, call: Call
     ) -> pb.GetAvailabilityResponse:
         entries = await self._board.availability(
-            call.transactions, request.skus, convert.wish_from(request)
+            call.transactions,
+            request.skus,
+            convert.wish_from(request),
+            current=request.current and _is_service(call),
         )
         ready, by_location = self._ready, request.by_location
         return pb.GetAvailabilityResponse(
@@ -311,6 +315,10 @@ class InventoryServicer:
         if isinstance(decided, Wait):
             return Later(self._sweep if decided is Wait.FOR_EXPIRED else None)
         return decided if isinstance(decided, Failure) else convert.reservation_to(decided)
+
+
+def _is_service(call: Call) -> bool:
+    return call.principal is not None and call.principal.kind is Kind.SERVICE
 
 
 def _actor(call: Call) -> str:

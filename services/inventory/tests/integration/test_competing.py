@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -21,6 +22,7 @@ from services.inventory.tests.factories import PATIENCE_SECONDS, key, wanted
 COMMITS = "SELECT count(DISTINCT xmin::text) FROM reservation"
 ANNOUNCING = "SELECT pg_advisory_xact_lock(7207101)"
 UNTOLD = "SELECT count(*) FROM stock_change"
+HAS = "UPDATE stock_item SET on_hand = $2 WHERE sku = $1"
 HOLD = "SELECT 1 FROM stock_item WHERE sku = 'A' FOR UPDATE"
 
 
@@ -154,6 +156,27 @@ class TestReplicas:
             await factories.reserve(harness, wanted("A", 2))
             await factories.shows(other, "A", (9, 2, 7))
             assert await session.fetchval(UNTOLD) > 0
+
+    async def test_who_decides_by_it_is_told_what_is_committed_and_not_what_was_heard(
+        self, harness: ServiceHarness
+    ) -> None:
+        orders, customer = harness.tokens.service("orders"), harness.tokens.customer()
+        await factories.create_location(harness, "lyon")
+
+        async def told(sku: str, who: str) -> int:
+            request = pb.GetAvailabilityRequest(skus=[sku], current=True)
+            answer = await harness.call("GetAvailability", request, who)
+            return int(answer.availability[0].available)
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for sku in map("A{}".format, itertools.count()):  # until it answers from memory
+                await factories.receive(harness, sku, "lyon", 9)
+                assert await told(sku, customer) == 9
+                async with harness.transactions() as session:
+                    await session.execute(HAS, sku, 4)
+                if await told(sku, customer) == 9:
+                    break
+        assert (await told(sku, orders), await told(sku, customer)) == (4, 9)
 
     async def test_a_policy_set_at_one_counts_at_the_other(
         self, harness: ServiceHarness, other: ServiceHarness

@@ -207,6 +207,8 @@ class TestStock:
         assert again == {"LYON": Offer({"LAMP": 3})}
         asked = [list(request.skus) for _, request in neighbour.asked]
         assert asked == [["KETTLE", "LAMP"], ["KETTLE"], ["KETTLE", "CUP"]]
+        # Fresh means as committed: the replica that answers may not have heard of it yet.
+        assert [request.current for _, request in neighbour.asked] == [False, True, False]
 
     async def test_a_plan_is_reserved_as_it_is(self) -> None:
         neighbour = Neighbour(Reserve=stock_pb2.Reservation(id="rsv_1"))

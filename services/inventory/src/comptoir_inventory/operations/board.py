@@ -144,13 +144,18 @@ class Board:
     # --- answers -------------------------------------------------------------------------------
 
     async def availability(
-        self, transactions: Transactions, skus: Sequence[str], wish: Wish
+        self,
+        transactions: Transactions,
+        skus: Sequence[str],
+        wish: Wish,
+        *,
+        current: bool = False,
     ) -> list[Availability]:
         """What of these skus can be promised at the wished locations, in the order asked.
 
-        The same entry as before as long as nothing has changed.
+        The same entry as before as long as nothing has changed. With `current` from the database.
         """
-        if not self._feed.live:
+        if current or not self._feed.live:
             async with transactions.reading() as session:
                 return await read_availability(session, skus, wish)
         shown = {sku: known for sku in skus if (known := self._known(sku)) is not None}

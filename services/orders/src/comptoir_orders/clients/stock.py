@@ -44,7 +44,7 @@ class Stock(Protocol):
     ) -> Mapping[str, Offer]:
         """By location, of all that ship, or of one store where goods are collected.
 
-        Without `fresh` the figures may be a second old.
+        Without `fresh` the figures may be a second old; with it they are as committed.
         """
 
     async def places(self) -> Mapping[str, Place]:
@@ -77,7 +77,7 @@ class GrpcStock:
     ) -> Mapping[str, Offer]:
         by_sku = None if fresh else self._remembered(skus, store)
         if by_sku is None:
-            by_sku = await self._asked(skus, store)
+            by_sku = await self._asked(skus, store, fresh=fresh)
         offers: dict[str, Offer] = {}
         for sku, levels in by_sku.items():
             for location, (available, beyond) in levels.items():
@@ -96,13 +96,15 @@ class GrpcStock:
             found[sku] = levels
         return found
 
-    async def _asked(self, skus: Sequence[str], store: str) -> dict[str, _Levels]:
+    async def _asked(self, skus: Sequence[str], store: str, *, fresh: bool) -> dict[str, _Levels]:
         request = inventory_pb2.GetAvailabilityRequest(
             skus=skus,
             locations=[store] if store else [],
             by_location=True,
             can_ship=not store,
             can_pick_up=bool(store),
+            # The replica that answers may not have heard yet what made another one refuse.
+            current=fresh,
         )
         answer = await ask(self._caller, "GetAvailability", request, _SECONDS)
         found = {
