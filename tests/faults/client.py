@@ -145,7 +145,7 @@ class Client:
                 self._connection = None
                 self._authorities.rotate()
         if says_not_now(answer) and not says_under_way(answer):
-            kept = self.late if answer.status == _TOO_LATE else self.failures
+            kept = self.late if _is_late(answer) else self.failures
             kept.append(f"{method} {path}: {answer.status} {answer.body.decode()[:300]}")
         return answer
 
@@ -193,6 +193,11 @@ def says_not_now(answer: Answer) -> bool:
 def says_under_way(answer: Answer) -> bool:
     """Whether it is being done, and the answer follows."""
     return answer.status >= 400 and any(word.encode() in answer.body for word in _UNDER_WAY)
+
+
+def _is_late(answer: Answer) -> bool:
+    """Whether somebody did not answer in time, here or between two services."""
+    return answer.status == _TOO_LATE or b'"DEADLINE_EXCEEDED"' in answer.body
 
 
 def _decoded(part: str) -> bytes:

@@ -117,6 +117,11 @@ class Crowd:
         return [each for person in (*self.buyers, self._clerk) for each in person.failures]
 
     @property
+    def late(self) -> list[str]:
+        """Requests that took too long, as they may on any day when the machine is busy."""
+        return [each for person in (*self.buyers, self._clerk) for each in person.late]
+
+    @property
     def asked(self) -> int:
         """Requests sent."""
         return sum(person.asked for person in (*self.buyers, self._clerk))

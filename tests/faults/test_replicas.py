@@ -96,7 +96,7 @@ class TestReplicas:
             await load
         seconds = time.monotonic() - started
         asked = crowd.asked + sum(person.asked for person in readers.people)
-        late = [each for person in readers.people for each in person.late]
+        late = crowd.late + [each for person in readers.people for each in person.late]
         scene.fault += f", {asked:,} requests, {asked / seconds:.0f}/s, {len(late)} late"
         readers.close()
 
