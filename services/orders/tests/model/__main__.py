@@ -1,7 +1,7 @@
 """`python -m services.orders.tests.model` explores placements in full and prints what it saw.
 
-The first settings take a minute, the last ones many: they are bounded to `--at-most` states,
-breadth first, and then it is printed how many moves deep all was seen, and what was not.
+Each takes a minute or two of CPU. What is larger than `--at-most` states is bounded, breadth first:
+then it is printed how many moves deep all was seen, and what was not.
 """
 
 import argparse
