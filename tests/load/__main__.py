@@ -7,15 +7,17 @@ A wrong result does (exit code 1), such as stock sold twice.
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 import uvloop
 from rich.console import Console
 from rich.markup import escape
 
 from tests.load import (
+    against,
     authorise,
     availability,
     browse,
@@ -41,6 +43,16 @@ class Bench:
         self.seconds = seconds
         self._stack = stack
         self._world: World | None = None
+
+    async def other(self, python: Path) -> World:
+        """The platform of another clone, as its own environment runs it."""
+        with self.console.status("the other platform starts …"):
+            data = RESULTS / "other"
+            other = await self._stack.enter_async_context(
+                running(data, fresh=True, python=str(python))
+            )
+        await other.stock_up(self.console)
+        return other
 
     async def world(self) -> World:
         """A platform with the sample catalogue, started for the first benchmark that asks."""
@@ -93,8 +105,10 @@ async def _repair(bench: Bench) -> list[Figure]:
     return await repair.measure(RESULTS / "repair", bench.seconds or repair.SECONDS)
 
 
+Benchmark: TypeAlias = Callable[[Bench], Awaitable[list[Figure]]]
+
 # Startup first: it runs a platform of its own, and nothing else may run beside it.
-BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
+BENCHMARKS: dict[str, Benchmark] = {
     "startup": _startup,
     "browse": _browse,
     "authorise": _authorise,
@@ -108,14 +122,14 @@ BENCHMARKS: dict[str, Callable[[Bench], Awaitable[list[Figure]]]] = {
 }
 
 
-async def _run(names: Sequence[str], seconds: float | None, console: Console) -> int:
+async def _run(benchmarks: Mapping[str, Benchmark], seconds: float | None, console: Console) -> int:
     failed = []
     async with AsyncExitStack() as stack:
         bench = Bench(console, seconds, stack)
-        for name in names:
+        for name, benchmark in benchmarks.items():
             try:
                 with console.status(f"{name} …"):
-                    figures = await BENCHMARKS[name](bench)
+                    figures = await benchmark(bench)
             except (WrongResult, Disconnected, TimeoutError) as failure:
                 text = str(failure) or type(failure).__name__
                 console.print(f"[bold red]✗ {name}[/] {escape(text)}", soft_wrap=True)
@@ -126,18 +140,35 @@ async def _run(names: Sequence[str], seconds: float | None, console: Console) ->
     return 1 if failed else 0
 
 
+def _against(python: Path) -> Benchmark:
+    async def compare(bench: Bench) -> list[Figure]:
+        this, other = await bench.world(), await bench.other(python)
+        return await against.measure(this, other, bench.seconds or against.SECONDS)
+
+    return compare
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--seconds", type=float, help="how long each measures; short by default")
+    parser.add_argument(
+        "--against", type=Path, metavar="CLONE", help="checkout here and there, in turn"
+    )
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {list(BENCHMARKS)}")
+    wanted = {name: BENCHMARKS[name] for name in options.names or BENCHMARKS}
+    if options.against is not None:
+        python = options.against.absolute() / ".tox" / "dev" / "bin" / "python"
+        if not python.exists():
+            parser.error(f"{python} does not exist: `make unit` there makes it")
+        wanted = {"against": _against(python)}
     console = Console(highlight=False)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            code = runner.run(_run(options.names or list(BENCHMARKS), options.seconds, console))
+            code = runner.run(_run(wanted, options.seconds, console))
         except KeyboardInterrupt:
             code = 130
     sys.exit(code)
