@@ -42,7 +42,7 @@ KINDS = {
 }
 AT_ONCE = 2
 NO_TESTS_COLLECTED = 5
-RUN_SECONDS = 600
+RUN_SECONDS = 1200
 # Faults are waited out, and with another SIZE they take a night.
 FAULTS_SECONDS, NIGHT_SECONDS = 3600, 12 * 3600
 # Images are built, the first time with a distribution below them.

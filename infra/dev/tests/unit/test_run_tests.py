@@ -97,7 +97,7 @@ class TestPatience:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("FAULTS_SIZE", raising=False)
-        assert patience("unit") == 600 < patience("journeys") < patience("faults")
+        assert patience("unit") == 1200 < patience("journeys") < patience("faults")
         monkeypatch.setenv("FAULTS_SIZE", "full")
-        assert patience("unit") == 600
+        assert patience("unit") == 1200
         assert patience("faults") == 12 * 3600
