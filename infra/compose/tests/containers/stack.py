@@ -19,7 +19,7 @@ from infra.compose.tests.project import COMPOSE, EXAMPLE, FOLDER
 PROJECT = "comptoir-containers"
 RECOVERY_SECONDS = 300
 JOB_SECONDS = 600
-UP_ATTEMPTS = 3
+UP_ATTEMPTS = 5
 GRPC_PORT, GATEWAY_PORT = 50051, 8080
 
 
@@ -45,9 +45,11 @@ class Stack:
         Whoever is late is waited for once more: here, containers share a machine with builds.
         """
         started = time.monotonic()
+        # podman tells the digest of an image differently: nobody is to be made anew for that.
+        command = ("up", "--detach", "--no-build", "--no-recreate", "--pull", "never")
         for attempt in range(1, UP_ATTEMPTS + 1):
             try:
-                self.compose("up", "--detach", "--no-build", "--pull", "never", minutes=15)
+                self.compose(*command, minutes=15)
                 break
             except Failed as failure:
                 if attempt == UP_ATTEMPTS or "is unhealthy" not in str(failure):
