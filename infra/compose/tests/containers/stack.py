@@ -17,6 +17,7 @@ from infra.compose.tests.containers.podman import Failed, Podman, run
 from infra.compose.tests.project import COMPOSE, EXAMPLE, FOLDER
 
 PROJECT = "comptoir-containers"
+LABEL = "label=com.docker.compose"
 RECOVERY_SECONDS = 300
 JOB_SECONDS = 600
 UP_ATTEMPTS = 5
@@ -62,14 +63,17 @@ class Stack:
 
     def containers(self) -> list[dict[str, Any]]:
         """All containers of the project, ended ones too."""
-        ours = f"label=com.docker.compose.project={PROJECT}"
-        ids = self.podman.run("ps", "--all", "--quiet", "--filter", ours).split()
-        return [self.podman.inspect(each) for each in ids]
+        return [self.podman.inspect(each) for each in self._ids()]
+
+    def _ids(self, *filters: str) -> list[str]:
+        labels = (f"project={PROJECT}", *filters)
+        chosen = [part for each in labels for part in ("--filter", f"{LABEL}.{each}")]
+        return self.podman.run("ps", "--all", "--quiet", *chosen).split()
 
     def container(self, service: str) -> dict[str, Any]:
         """The only container of a service."""
-        (only,) = [each for each in self.containers() if service_of(each) == service]
-        return only
+        (only,) = self._ids(f"service={service}")
+        return self.podman.inspect(only)
 
     def until_done(self, job: str) -> None:
         """Waits until a job has ended, and ended well."""
