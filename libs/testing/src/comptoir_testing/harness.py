@@ -26,7 +26,7 @@ from comptoir_testing.tokens import TokenFactory
 
 E = TypeVar("E", bound=Message)
 
-_TIMEOUT_SECONDS = 10.0
+_TIMEOUT_SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
 _OUTBOX = "SELECT type, payload FROM outbox ORDER BY position"
 
