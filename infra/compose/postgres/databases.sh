@@ -1,12 +1,19 @@
 #!/bin/sh
-# Once, on empty data: a database and a role for each service, which reaches no other.
+# Once, on empty data: for each service a database, the role that owns and migrates it, and the
+# role that serves. What they may do is said in infra/postgres/roles.sql.
 set -eu
 for service in pim inventory cart payments orders customers; do
-  variable="$(echo "$service" | tr '[:lower:]' '[:upper:]')_DATABASE_PASSWORD"
+  variable="$(echo "$service" | tr '[:lower:]' '[:upper:]')"
   psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username postgres --dbname postgres \
-    --set name="comptoir_$service" --set password="$(printenv "$variable")" <<'SQL'
+    --set name="comptoir_$service" --set password="$(printenv "${variable}_DATABASE_PASSWORD")" \
+    --set owner="comptoir_${service}_owner" \
+    --set owner_password="$(printenv "${variable}_OWNER_PASSWORD")" <<'SQL'
 CREATE ROLE :"name" LOGIN PASSWORD :'password';
-CREATE DATABASE :"name" OWNER :"name";
-REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
+CREATE ROLE :"owner" LOGIN PASSWORD :'owner_password';
+CREATE DATABASE :"name" OWNER :"owner";
 SQL
+  psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username postgres --dbname "comptoir_$service" \
+    --file /etc/comptoir/roles.sql
 done
+psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --username postgres --dbname postgres \
+  --command 'REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC'

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from nats.aio.client import Client
 from rich.console import Console
 
 from comptoir_local.demo import play as playing
@@ -12,20 +13,23 @@ from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.journey import SCENES
 from comptoir_local.demo.run import play_all
 from comptoir_local.demo.story import Story
-from comptoir_local.stack import SERVICES, Service
+from comptoir_local.stack import BACKENDS, SERVICES, Service
+from comptoir_runtime.bus.connection import inbox_prefix
+from comptoir_runtime.event_options import event_types_of
 from infra.compose.tests.containers import figures
 from infra.compose.tests.containers.images import Built, tag_of
-from infra.compose.tests.containers.podman import Podman
-from infra.compose.tests.containers.stack import Stack, service_of
-from infra.compose.tests.project import example
+from infra.compose.tests.containers.podman import Failed, Podman
+from infra.compose.tests.containers.stack import Stack, address_of, service_of
+from infra.compose.tests.project import example, services
 
 # Images are built and a stack comes up before the first of them.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3000)]
 
 SERVICE_NAMES = [service.name for service in SERVICES]
-JOBS = {f"{name}-migrate" for name in SERVICE_NAMES if name != "gateway"} | {
+BACKEND_NAMES = [service.name for service in BACKENDS]
+JOBS = {f"{name}-migrate" for name in BACKEND_NAMES} | {
     "keys",
-    "nats-volume",
+    "nats-users",
     "sample",
 }
 LARGEST = 120_000_000
@@ -58,6 +62,12 @@ async def play(stage: Stage) -> int:
 def audited(stack: Stack) -> str:
     """What the auditor says; fails with the differences when there are any."""
     return stack.compose("run", "--rm", "--no-TTY", "audit", "audit", "--grace", "1")
+
+
+def query(stack: Stack, url: str, statement: str) -> str:
+    """The one value that PostgreSQL answers; raises Failed with what it says instead."""
+    psql = ("psql", url, "--no-psqlrc", "--tuples-only", "--no-align", "--command", statement)
+    return stack.compose("exec", "--no-TTY", "postgres", *psql).strip()
 
 
 class TestImages:
@@ -110,6 +120,38 @@ class TestStack:
             assert values["NoNewPrivs"] == "1", name
             assert int(values["CapBnd"], 16) == 0, name
             assert "0" not in values["Uid"].split(), name
+
+    @pytest.mark.parametrize("service", BACKEND_NAMES)
+    async def test_a_service_writes_rows_and_changes_no_table(
+        self, stack: Stack, service: str
+    ) -> None:
+        own = services()[service]["environment"]["DATABASE_URL"].replace("@postgres", "@127.0.0.1")
+
+        assert query(stack, own, "SELECT count(*) > 0 FROM alembic_version") == "t"
+        with pytest.raises(Failed, match="permission denied for schema public"):
+            query(stack, own, "CREATE TABLE taken (id int)")
+        neighbour = BACKEND_NAMES[BACKEND_NAMES.index(service) - 1]
+        for other in (f"comptoir_{neighbour}", "postgres", "template1"):
+            with pytest.raises(Failed, match=f'permission denied for database "{other}"'):
+                query(stack, f"{own.rpartition('/')[0]}/{other}", "SELECT 1")
+
+    async def test_a_service_says_on_nats_what_is_its_own(self, stack: Stack) -> None:
+        address = address_of(stack.container("nats"))
+        url = services()["cart"]["environment"]["NATS_URL"].replace("@nats:", f"@{address}:")
+        refused: asyncio.Queue[str] = asyncio.Queue()
+
+        async def note(error: Exception) -> None:
+            refused.put_nowait(str(error).lower())
+
+        client = Client()
+        await client.connect(url, error_cb=note, allow_reconnect=False)
+        # Refusals come in order: the first one would be that of its own.
+        await client.publish(f"{inbox_prefix('cart')}.test", b"")
+        foreign = event_types_of("orders")[0].subject_of("1")
+        await client.publish(foreign, b"")
+        async with asyncio.timeout(60):
+            assert f'publish to "{foreign.lower()}"' in await refused.get()
+        await client.close()
 
     async def test_the_demo_journey(self, stack: Stack, stage: Stage) -> None:
         assert await play(stage) == len(SCENES)

@@ -1,11 +1,15 @@
 """The compose project is valid, says what the code says, and lets nobody do more than they must."""
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
+from comptoir_audit.settings import database_variable
+from comptoir_local.databases import owner_of
+from comptoir_local.nats_users import ADMINISTRATOR, as_configuration
 from comptoir_local.stack import BACKENDS, PROVIDER, SERVICES
 from comptoir_testing.environments import called_by, needed_by, settings_of
 from infra.compose.tests.project import FOLDER, Service, config, example, services
@@ -15,12 +19,22 @@ SERVICE_NAMES = [service.name for service in SERVICES]
 DEVELOPMENT = "compose.dev.yaml"
 # All-in-one images of others that write where they like; only with the profile `telemetry`.
 TAKEN_AS_THEY_ARE = {"grafana"}
-JOBS = {"keys", "nats-volume", "sample", "audit"} | {f"{each.name}-migrate" for each in BACKENDS}
+JOBS = {"keys", "nats-users", "sample", "audit"} | {f"{each.name}-migrate" for each in BACKENDS}
 
 
 def mounted(service: Service) -> dict[str, Service]:
     """What a service mounts, by volume or path."""
     return {each["source"]: each for each in service.get("volumes", ())}
+
+
+def told(secret: str) -> set[str]:
+    """Who has a secret in its environment."""
+    found = re.compile(rf"(?<![\w-]){re.escape(secret)}(?![\w-])")
+    return {
+        name
+        for name, service in services().items()
+        if any(found.search(str(each)) for each in service.get("environment", {}).values())
+    }
 
 
 class TestProject:
@@ -61,18 +75,62 @@ class TestProject:
         assert waits == "service_completed_successfully"
         assert migrating["image"] == serving["image"]
         assert migrating["command"] == ["migrate"]
-        url = serving["environment"]["DATABASE_URL"]
-        assert url == migrating["environment"]["DATABASE_URL"]
+        database = f"comptoir_{service}"
         password = example()[f"{service.upper()}_DATABASE_PASSWORD"]
-        assert url == f"postgresql://comptoir_{service}:{password}@postgres/comptoir_{service}"
+        url = f"postgresql://{database}:{password}@postgres/{database}"
+        assert serving["environment"]["DATABASE_URL"] == url
+        assert services()["audit"]["environment"][database_variable(service)] == url
+        password = example()[f"{service.upper()}_OWNER_PASSWORD"]
+        url = f"postgresql://{owner_of(database)}:{password}@postgres/{database}"
+        assert migrating["environment"] == {"MIGRATION_DATABASE_URL": url}
 
     def test_the_databases_that_are_made_are_those_of_the_services(self) -> None:
         script = (FOLDER / "postgres/databases.sh").read_text()
         (names,) = re.findall(r"^for service in (.+); do$", script, re.MULTILINE)
-        told = services()["postgres"]["environment"]
+        server = services()["postgres"]["environment"]
 
         assert names.split() == [service.name for service in BACKENDS]
-        assert {f"{service.name.upper()}_DATABASE_PASSWORD" for service in BACKENDS} <= set(told)
+        for role, service in itertools.product(("DATABASE", "OWNER"), BACKENDS):
+            variable = f"{service.name.upper()}_{role}_PASSWORD"
+            assert server[variable] == example()[variable]
+
+    def test_what_roles_may_do_is_said_where_it_is_for_everybody(self) -> None:
+        script = (FOLDER / "postgres/databases.sh").read_text()
+        mount = mounted(services()["postgres"])[str(ROOT / "infra/postgres/roles.sql")]
+
+        assert f"--file {mount['target']}\n" in script
+        assert mount["read_only"] is True
+        assert "GRANT" not in script
+        assert "'REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC'" in script
+
+    def test_every_service_is_a_user_of_nats_whose_password_the_server_is_told(self) -> None:
+        server = services()["nats"]["environment"]
+        variables = {
+            name: f"NATS_{name.upper()}_PASSWORD" for name in (*SERVICE_NAMES, ADMINISTRATOR)
+        }
+
+        # A text, whatever it looks like.
+        assert server == {each: f"'{example()[each]}'" for each in variables.values()}
+        assert set(server) == set(re.findall(r"\$(NATS_\w+)", as_configuration()))
+        for service in SERVICE_NAMES:
+            url = f"nats://{service}:{example()[variables[service]]}@nats:4222"
+            assert services()[service]["environment"]["NATS_URL"] == url
+
+    def test_nats_reads_the_users_that_are_made_from_the_code_of_the_services(self) -> None:
+        job, nats = services()["nats-users"], services()["nats"]
+        _, _, sources, _, output = job["command"]
+        written, read = mounted(job)["nats-users"], mounted(nats)["nats-users"]
+        (included,) = re.findall(
+            r"^include (.+)$", (FOLDER / "nats/nats.conf").read_text(), re.MULTILINE
+        )
+        (configuration,) = [each["target"] for each in nats["volumes"] if each["type"] == "bind"]
+
+        assert mounted(job)[str(ROOT / "services")]["target"] == sources
+        assert Path(configuration).parent / included == Path(read["target"]) / Path(output).name
+        assert Path(output).parent == Path(written["target"])
+        assert read["read_only"] is True
+        waits = nats["depends_on"]["nats-users"]["condition"]
+        assert waits == "service_completed_successfully"
 
     def test_nats_syncs_always(self) -> None:
         assert "\n  sync_interval: always\n" in (FOLDER / "nats/nats.conf").read_text()
@@ -154,6 +212,17 @@ class TestRights:
         public = {name: mounted(each).get("service-keys") for name, each in services().items()}
         writers = {name for name, each in public.items() if each and not each.get("read_only")}
         assert writers == {"keys"}
+
+    def test_the_password_of_a_role_is_told_to_that_role(self) -> None:
+        """Besides its server, and the auditor, who reads all databases as those who serve."""
+        for service in (each.name for each in BACKENDS):
+            prefix = service.upper()
+            holders = {
+                f"{prefix}_OWNER_PASSWORD": {"postgres", f"{service}-migrate"},
+                f"{prefix}_DATABASE_PASSWORD": {"postgres", service, "audit"},
+                f"NATS_{prefix}_PASSWORD": {"nats", service},
+            }
+            assert {each: told(example()[each]) for each in holders} == holders
 
     def test_no_secret_has_a_default(self) -> None:
         text = (FOLDER / "compose.yaml").read_text()

@@ -40,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if parsed.command == "env":
         sys.exit(shell.show(workspace, parsed.service))
     if parsed.command == "nats-users":
-        _print_nats_users(parsed.helm)
-        return
+        sys.exit(elsewhere.tell_nats_users(parsed))
     options = Options(
         database_url=os.environ.get("DATABASE_URL") or None,
         nats_url=os.environ.get("NATS_URL") or None,
@@ -86,27 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         "env", help='what a service is told, for a shell: eval "$(comptoir env cart)"'
     )
     env.add_argument("service", choices=shell.NAMES)
-    users = commands.add_parser(
-        "nats-users", help="print NATS users with the permissions that the code needs"
-    )
-    users.add_argument("--helm", metavar="SECRET", help="as chart values; names their passwords")
-    for command in (up, show, audit, env, users):
+    for command in (up, show, audit, env):
         command.add_argument(
             "--data", type=Path, default=DEFAULT, help=f"folder of all data (default: {DEFAULT})"
         )
+    users = commands.add_parser(
+        "nats-users", help="print NATS users with the permissions that the code needs"
+    )
+    elsewhere.add_nats_users_arguments(users)
     keys = commands.add_parser("keys", help="elsewhere: make the keys services sign calls with")
     elsewhere.add_keys_arguments(keys)
     load = commands.add_parser("load", help="elsewhere: load a catalogue through the gateway")
     elsewhere.add_load_arguments(load)
     return parser
-
-
-def _print_nats_users(secret: str | None) -> None:
-    # Reads the code and imports all contracts: not for the other commands.
-    from comptoir_local import nats_users  # noqa: PLC0415
-
-    text = nats_users.as_helm_values(secret) if secret else nats_users.as_configuration()
-    sys.stdout.write(text)
 
 
 async def _up(

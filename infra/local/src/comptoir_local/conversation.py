@@ -17,7 +17,7 @@ SOURCES = Path(__file__).resolve().parents[4] / "services"
 
 
 class CannotBeRead(Exception):
-    """A call names its types in a way this does not understand: name them in the call."""
+    """No code is there, or a call names its types in a way this does not understand."""
 
 
 class _Module:
@@ -65,14 +65,16 @@ class _Module:
         raise CannotBeRead(f"{self._path}:{call.lineno}: {ast.unparse(call)}")
 
 
-def parts() -> list[Part]:
-    """Every service's part."""
-    return [_part(service.name) for service in SERVICES]
+def parts(sources: Path = SOURCES) -> list[Part]:
+    """Every service's part. `sources` has a folder for each."""
+    return [_part(service.name, sources) for service in SERVICES]
 
 
-def _part(service: str) -> Part:
-    sources = sorted((SOURCES / service / "src" / f"comptoir_{service}").rglob("*.py"))
-    modules = [_Module(path) for path in sources]
+def _part(service: str, sources: Path) -> Part:
+    folder = sources / service / "src" / f"comptoir_{service}"
+    modules = [_Module(path) for path in sorted(folder.rglob("*.py"))]
+    if not modules:  # who says nothing would be allowed nothing, and nobody would know why
+        raise CannotBeRead(f"{folder}: no code")
 
     def found(function: str, argument: int) -> list[EventType]:
         kinds = {each for module in modules for each in module.types(function, _nth(argument))}

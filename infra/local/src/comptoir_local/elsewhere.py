@@ -28,6 +28,39 @@ def make_keys(asked: argparse.Namespace) -> int:
     return 0
 
 
+def add_nats_users_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `comptoir nats-users` can be told."""
+    parser.add_argument("--helm", metavar="SECRET", help="as chart values; names their passwords")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="written instead of printed")
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="DIR",
+        help="the services' code, a folder for each (default: that of the checkout this runs from)",
+    )
+
+
+def tell_nats_users(asked: argparse.Namespace) -> int:
+    """Prints or writes the users; exit code 1 with the reason when the code cannot be read."""
+    # Reads the code and imports all contracts: not for the other commands.
+    from comptoir_local import conversation, nats_users  # noqa: PLC0415
+
+    sources = asked.sources or conversation.SOURCES
+    try:
+        if asked.helm:
+            text = nats_users.as_helm_values(asked.helm, sources)
+        else:
+            text = nats_users.as_configuration(sources)
+    except conversation.CannotBeRead as reason:
+        sys.stderr.write(f"{reason}\n")
+        return 1
+    if asked.output:
+        asked.output.write_text(text)
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
 def add_load_arguments(parser: argparse.ArgumentParser) -> None:
     """What `comptoir load` can be told."""
     parser.add_argument("--gateway", required=True, metavar="URL")

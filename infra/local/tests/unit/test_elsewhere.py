@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from comptoir_local.__main__ import main
+from comptoir_local.conversation import SOURCES
+from comptoir_local.nats_users import as_configuration
 
 
 class TestKeys:
@@ -19,6 +21,29 @@ class TestKeys:
         assert ended.value.code == 0
         assert [path.name for path in private.iterdir()] == ["orders.pem"]
         assert [key["iss"] for key in json.loads(public.read_text())["keys"]] == ["service:orders"]
+
+
+class TestNatsUsers:
+    def test_they_are_written_as_they_are_printed(self, tmp_path: Path) -> None:
+        output = tmp_path / "users.conf"
+
+        with pytest.raises(SystemExit) as ended:
+            main(["nats-users", "--sources", str(SOURCES), "--output", str(output)])
+
+        assert ended.value.code == 0
+        assert output.read_text() == as_configuration()
+
+    def test_without_the_code_nobody_is_made_a_user(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        output = tmp_path / "users.conf"
+
+        with pytest.raises(SystemExit) as ended:
+            main(["nats-users", "--sources", str(tmp_path), "--output", str(output)])
+
+        assert ended.value.code == 1
+        assert capsys.readouterr().err == f"{tmp_path}/pim/src/comptoir_pim: no code\n"
+        assert not output.exists()
 
 
 class TestLoad:
