@@ -44,7 +44,7 @@ import asyncpg
 import grpc
 
 from comptoir_runtime.bus.connection import BusUnavailable, Message
-from comptoir_runtime.bus.publisher import Chain, Outgoing, Publisher, Stored
+from comptoir_runtime.bus.publisher import Chain, Publisher, Stored
 from comptoir_runtime.bus.pull import Pull
 from comptoir_runtime.channel import Client
 from comptoir_runtime.database import Session, Transactions
@@ -249,10 +249,7 @@ def _wrap_publishing(points: Failpoints) -> None:
 
 def _once_more(chain: Chain, stored: Stored) -> Chain:
     """Behind its own end, under other message ids: the relay does not know of it."""
-    messages = [
-        Outgoing(each.subject, each.payload, {**each.headers, "Nats-Msg-Id": str(uuid7())})
-        for each in chain.messages
-    ]
+    messages = [replace(each, id=str(uuid7())) for each in chain.messages]
     return replace(chain, after=stored.last, messages=messages)
 
 

@@ -77,7 +77,7 @@ ORDER BY position DESC
     Mutant(
         "a leader that was overtaken while it slept is not refused",
         f"{_RUNTIME}/bus/publisher.py",
-        "                headers[_AFTER] = str(chain.after + index)\n",
+        "                headers[_AFTER] = str(chain.after)\n",
         "                pass\n",
         f"{_RUNTIME_TESTS}/test_repair.py -k was_asleep",
     ),

@@ -87,6 +87,18 @@ class TestLossOfAServer:
         await until(lambda: is_kept_three_times(replicated, FACTS), PATIENCE)
         assert await is_kept_three_times(replicated, FACTS)
 
+    async def test_a_message_stored_twice_pushes_no_event_before_another(
+        self, replicated: World
+    ) -> None:
+        await replicated.emit(sample.ThingHappened(thing_id="a0"))
+        await until(lambda: counted(replicated, {"a0": 1}), PATIENCE)
+        await replicated.store_again(FACTS, 1)
+        things = ["b0", "b1", "b2"]
+        await replicated.emit(*(sample.ThingHappened(thing_id=thing) for thing in things))
+
+        await until(lambda: counted(replicated, dict.fromkeys(["a0", *things], 1)), PATIENCE)
+        assert await replicated.happened() == ["a0", "a0", *things]
+
     async def test_a_follower_goes_on_when_the_server_of_its_consumer_is_killed(
         self, replicated: World, cluster: Cluster
     ) -> None:

@@ -225,6 +225,21 @@ class TestPublishing:
             assert await world.rows(NUMBERS) == [(each, each) for each in range(1, 63)]
             await bus.close()
 
+    async def test_a_message_stored_twice_pushes_no_event_before_another(
+        self, world: World
+    ) -> None:
+        """F11: the relay does not know of the copy, so all it sends comes one place too late."""
+        world.relay()
+        await world.emit(*facts(["first"]))
+        await world.until_published()
+        await world.store_again(FACTS, 1)
+        things = names(3)
+        await world.emit(*facts(things))
+        await world.until_published()
+
+        assert await world.happened() == ["first", "first", *things]
+        assert await world.rows(NUMBERS) == [(1, 1), (2, 3), (3, 4), (4, 5)]
+
     async def test_after_a_crash_between_publishing_and_marking_numbers_stay(
         self, world: World
     ) -> None:

@@ -94,6 +94,13 @@ class World:
                 found.append({**content, **(message.headers or {})})
         return found
 
+    async def store_again(self, name: str, sequence: int) -> None:
+        """A second copy of a message at the end of its stream, under another id."""
+        client = self.bus.client.jetstream()
+        message = await client.get_msg(name, sequence)
+        told = {key: value for key, value in (message.headers or {}).items() if key[:4] != "Nats"}
+        await client.publish(str(message.subject), message.data or b"", headers=told)
+
     async def happened(self) -> list[str]:
         """The things in the stream of facts, in order."""
         return [each["subject"].rsplit(".", 1)[1] for each in await self.messages(FACTS)]

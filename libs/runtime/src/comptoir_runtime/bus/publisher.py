@@ -1,19 +1,23 @@
-"""Publishing many messages at once, each right behind the one before it.
+"""Publishing many messages at once, behind a known end of their stream.
 
-A chain says of each message after which one it has to be stored. So what is
-stored of a chain is its beginning, in order and without strangers in between;
-a publisher that has been overtaken by another one is refused. A long chain is
-one atomic batch of JetStream: one acknowledgement, and the disk is waited for
-once.
+A chain says after which message it has to be stored. All of it is stored, in
+order and without strangers in between, or nothing: more than one message is an
+atomic batch of JetStream. A publisher that has been overtaken is refused.
+
+Telling each message its place and sending them all would be cheaper, and
+wrong: behind one stranger the first is refused, and the second finds the end of
+the stream where it expects it. Naming the message before it would do
+("Nats-Expected-Last-Msg-Id"), but a stream that is kept by several servers takes
+nothing any more after the first such refusal (NATS 2.12).
 
 The client's own asynchronous publish never settles what was lost with a
 connection, and costs a future for each message. Here a chain has one future,
-and ends when all is answered, the time is over or the connection is lost.
+and ends when it is answered, the time is over or the connection is lost.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import nats.errors
 import orjson
@@ -22,20 +26,20 @@ from nats.aio.subscription import Subscription
 from comptoir_runtime.bus.connection import Bus, BusUnavailable, Message
 from comptoir_runtime.guard import outside_transaction
 
-# An atomic batch costs the server about 2 ms, and then a quarter for each message.
-ATOMIC_FROM = 32
-# JetStream's limit.
+# JetStream's limit. A batch costs the server about 2 ms, and then little for each message.
 LONGEST_CHAIN = 1000
 
 _NO_RESPONDERS = "503"
 _PATIENCE_SECONDS = 5.0
 _AFTER = "Nats-Expected-Last-Sequence"
+_ID = "Nats-Msg-Id"
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to store in a stream."""
+    """A message to store in a stream, under an id that no other message has."""
 
+    id: str
     subject: str
     payload: bytes
     headers: Mapping[str, str]
@@ -47,35 +51,22 @@ class Chain:
 
     after: int
     messages: Sequence[Outgoing]
-    atomic: bool = False
-    """Store all or none; worth it from `ATOMIC_FROM` messages on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How much of a chain was stored for certain, and what became of the rest."""
+    """What became of a chain."""
 
     count: int
+    """All of it, or 0."""
     last: int
-    """Stream sequence of the last of them; that of the one before the chain when none was."""
+    """Stream sequence of its last message, or of the one before it when none was stored."""
     refusal: str = ""
-    """Empty when all were stored; else the first reason. More may have been stored all the same."""
+    """Empty when it was stored, else the reason. Without an answer it may be stored, too."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    done: asyncio.Future[None]
-    answers: dict[int, Message] = field(default_factory=dict)
-    expected: int = 0
-
-    def settle(self, index: int, answer: Message) -> None:
-        self.answers[index] = answer
-        if len(self.answers) == self.expected:
-            self.end()
-
-    def end(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
+_Answer = asyncio.Future[Message | None]
+"""The answer to a chain; None when nobody will give it any more."""
 
 
 class Publisher:
@@ -86,7 +77,7 @@ class Publisher:
         self._subscription: Subscription | None = None
         self._client: object = None
         self._reply = ""
-        self._pending: dict[str, _Pending] = {}
+        self._pending: dict[str, _Answer] = {}
         self._number = 0
         self._stop_observing = bus.on_change(self._connection_changed)
 
@@ -103,18 +94,17 @@ class Publisher:
         outside_transaction()
         await self._listen()
         loop = asyncio.get_running_loop()
-        sent: list[tuple[Chain, str, _Pending]] = []
+        sent: list[tuple[Chain, str, _Answer]] = []
         try:
             for chain in chains:
                 self._number += 1
-                number, pending = str(self._number), _Pending(loop.create_future())
-                self._pending[number] = pending
-                sent.append((chain, number, pending))
-                await self._send(chain, number, pending)
+                number, answer = str(self._number), loop.create_future()
+                self._pending[number] = answer
+                sent.append((chain, number, answer))
+                await self._send(chain, number)
             timer = loop.call_later(patience, self._connection_changed)
             try:
-                for _, _, pending in sent:
-                    await pending.done
+                return [_result(chain, await answer) for chain, _, answer in sent]
             finally:
                 timer.cancel()
         except (nats.errors.Error, OSError) as error:
@@ -122,65 +112,50 @@ class Publisher:
         finally:
             for _, number, _ in sent:
                 del self._pending[number]
-        return [_result(chain, pending) for chain, _, pending in sent]
 
-    async def _send(self, chain: Chain, number: str, pending: _Pending) -> None:
-        client = self._bus.client
-        reply, last = f"{self._reply}.{number}.", len(chain.messages) - 1
-        pending.expected = 1 if chain.atomic else len(chain.messages)
+    async def _send(self, chain: Chain, number: str) -> None:
+        client, reply = self._bus.client, f"{self._reply}.{number}"
+        last = len(chain.messages) - 1
         batch = f"{self._reply.rpartition('.')[2]}-{number}"
         for index, message in enumerate(chain.messages):
-            headers = dict(message.headers)
-            answered = True
-            if not chain.atomic:
-                headers[_AFTER] = str(chain.after + index)
-            else:
+            headers = {_ID: message.id, **message.headers}
+            if index == 0:
+                headers[_AFTER] = str(chain.after)
+            if last > 0:
                 headers["Nats-Batch-Id"] = batch
                 headers["Nats-Batch-Sequence"] = str(index + 1)
-                if index == 0:
-                    headers[_AFTER] = str(chain.after)
                 if index == last:
                     headers["Nats-Batch-Commit"] = "1"
-                answered = index == last
-            await client.publish(
-                message.subject,
-                message.payload,
-                reply=reply + str(index) if answered else "",
-                headers=headers,
-            )
+            # Of a batch only the end is answered.
+            answered = reply if index == last else ""
+            await client.publish(message.subject, message.payload, reply=answered, headers=headers)
 
     async def _listen(self) -> None:
         client = self._bus.client
         if self._client is not client:
             self._reply = self._bus.new_inbox()
-            self._subscription = await self._bus.subscribe(f"{self._reply}.*.*", self._on_reply)
+            self._subscription = await self._bus.subscribe(f"{self._reply}.*", self._on_reply)
             self._client = client
 
     async def _on_reply(self, message: Message) -> None:
-        _, number, index = message.subject.rsplit(".", 2)
-        pending = self._pending.get(number)
-        if pending is not None:
-            pending.settle(int(index), message)
+        answer = self._pending.get(message.subject.rpartition(".")[2])
+        if answer is not None and not answer.done():
+            answer.set_result(message)
 
     def _connection_changed(self) -> None:
-        for pending in self._pending.values():
-            pending.end()
+        for answer in self._pending.values():
+            if not answer.done():
+                answer.set_result(None)
 
 
-def _result(chain: Chain, pending: _Pending) -> Stored:
-    if chain.atomic:
-        count = len(chain.messages)
-        refusal = _refusal(pending.answers.get(count - 1), chain.after + count)
-        return Stored(0, chain.after, refusal) if refusal else Stored(count, chain.after + count)
-    for index in range(len(chain.messages)):
-        refusal = _refusal(pending.answers.get(index), chain.after + index + 1)
-        if refusal:
-            return Stored(index, chain.after + index, refusal)
-    return Stored(len(chain.messages), chain.after + len(chain.messages))
+def _result(chain: Chain, answer: Message | None) -> Stored:
+    last = chain.after + len(chain.messages)
+    refusal = _refusal(answer, last)
+    return Stored(0, chain.after, refusal) if refusal else Stored(len(chain.messages), last)
 
 
 def _refusal(answer: Message | None, place: int) -> str:
-    """Why a message is not at its place in the stream; empty when it is."""
+    """Why the last message of a chain is not at its place in the stream; empty when it is."""
     if answer is None:
         return "not acknowledged"
     if answer.headers and answer.headers.get("Status") == _NO_RESPONDERS:

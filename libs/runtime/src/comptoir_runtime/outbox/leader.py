@@ -16,7 +16,7 @@ from uuid import UUID
 
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import Bus
-from comptoir_runtime.bus.publisher import ATOMIC_FROM, Chain, Outgoing, Publisher, Stored
+from comptoir_runtime.bus.publisher import Chain, Outgoing, Publisher, Stored
 from comptoir_runtime.database import Connection, Row
 from comptoir_runtime.event_options import EventType, Kind, stream_name
 from comptoir_runtime.ids import uuid7
@@ -90,8 +90,9 @@ class Leader:
             self._audit_at = time.monotonic() + self._audit_seconds
 
     async def publish(self) -> int | None:
-        """Publishes one batch; how many rows that were, or None when some have to wait."""
-        rows = await self._connection.fetch(statements.UNPUBLISHED, BATCH)
+        """Publishes one batch; how many rows that were, or None when to look again at once."""
+        most = self._most
+        rows = await self._connection.fetch(statements.UNPUBLISHED, most)
         if not rows:
             return 0
         current = _without_replaced(rows)
@@ -106,16 +107,16 @@ class Leader:
         if any(stored.refusal for _, _, stored in results):
             await self._doubt()
             return None
-        self._failures = 0
-        return len(rows)
+        return len(rows) if most == BATCH else None
 
     async def publish_again(self, asked: Range) -> tuple[int, Range | None]:
         """Publishes one batch of a range once more; how many, and what is left of the range.
 
         Of states only those that are still the newest of their thing.
         """
+        most = self._most
         rows = await self._connection.fetch(
-            statements.REPLAY, asked.kind, asked.first, asked.last, BATCH
+            statements.REPLAY, asked.kind, asked.first, asked.last, most
         )
         if not rows:
             return 0, None
@@ -124,9 +125,14 @@ class Leader:
             await self._doubt()
         if stored.count < len(part):
             return stored.count, replace(asked, first=part[stored.count].sequence)
-        if len(rows) < BATCH:
+        if len(rows) < most:
             return stored.count, None
         return stored.count, replace(asked, first=part[-1].sequence + 1)
+
+    @property
+    def _most(self) -> int:
+        """After a failure one alone: then the answer says what it is that is refused."""
+        return 1 if self._failures else BATCH
 
     async def _store(
         self, numbered: Sequence[Numbered]
@@ -139,8 +145,7 @@ class Leader:
         before = [self._ends[kind] for kind, _ in parts]
         results = await self._publisher.publish(
             *(
-                # After a failure one by one: then each answer says what it is that is refused.
-                Chain(end, self._messages(part), len(part) >= ATOMIC_FROM and not self._failures)
+                Chain(end, self._messages(part))
                 for (_, part), end in zip(parts, before, strict=True)
             )
         )
@@ -149,6 +154,8 @@ class Leader:
             _sent.add(result.count, (stream_name(self._service, kind),))
             if result.refusal:
                 self._tell(len(part) - result.count, kind, result.refusal)
+        if not any(result.refusal for result in results):
+            self._failures = 0
         return [
             (part, end, result)
             for (_, part), end, result in zip(parts, before, results, strict=True)
@@ -180,7 +187,6 @@ class Leader:
         # say whether it still has the first.
         message_id = row["id"] if row["producer_seq"] is None else uuid7()
         headers = {
-            "Nats-Msg-Id": str(message_id),
             "ce-specversion": "1.0",
             "ce-id": str(row["id"]),
             "ce-type": row["type"],
@@ -190,7 +196,7 @@ class Leader:
             "Comptoir-Previous-Sequence": str(event.previous),
             **row["headers"],
         }
-        return Outgoing(row["subject"], row["payload"], headers)
+        return Outgoing(str(message_id), row["subject"], row["payload"], headers)
 
 
 def _without_replaced(rows: list[Row]) -> list[Row]:
