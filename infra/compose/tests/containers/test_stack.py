@@ -23,7 +23,7 @@ from infra.compose.tests.containers.stack import Stack, address_of, service_of
 from infra.compose.tests.project import example, services
 
 # Images are built and a stack comes up before the first of them.
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(2000)]
 
 SERVICE_NAMES = [service.name for service in SERVICES]
 BACKEND_NAMES = [service.name for service in BACKENDS]
@@ -37,6 +37,14 @@ LARGEST = 120_000_000
 LARGER = {"payments": 130_000_000}
 MOST_MEMORY = 120_000_000
 REST_SECONDS = 2
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    package = importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+        importlib.import_module(module.name)
+print("imported")
+"""
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +95,17 @@ class TestImages:
 
         ours = {name for name in held.split() if name.startswith("comptoir-")}
         assert ours == {"comptoir-contracts", "comptoir-runtime", f"comptoir-{service}"}
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    async def test_everything_in_an_image_finds_what_it_imports(
+        self, service: str, images: dict[str, Built], podman: Podman
+    ) -> None:
+        packages = ("comptoir_runtime", f"comptoir_{service}")
+        python = ("--entrypoint", "/opt/comptoir/bin/python", "--network", "none", "--rm")
+        image = tag_of(f"comptoir/{service}:0.1.0")
+        said = podman.run("run", *python, image, "-c", IMPORT_ALL, *packages)
+
+        assert said.strip() == "imported"
 
     @pytest.mark.parametrize("service", SERVICE_NAMES)
     async def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(

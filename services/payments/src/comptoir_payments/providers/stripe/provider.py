@@ -8,11 +8,10 @@ metadata, a capture leaves its amount there.
 import logging
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import stripe
 from stripe import DisputeService, RefundService
-from stripe.params import PaymentIntentCaptureParams, PaymentIntentCreateParams
 
 from comptoir_payments.domain.reports import Refusal, Report, Status
 from comptoir_payments.providers.contract import Broken, Notice, Unreachable, Wish
@@ -40,6 +39,9 @@ from comptoir_payments.providers.stripe.reading import (
     without_failed_refunds,
 )
 from comptoir_payments.providers.stripe.transport import PLACE, Transport
+
+if TYPE_CHECKING:  # only shapes, and 8 MB of them: images do without
+    from stripe.params import PaymentIntentCaptureParams, PaymentIntentCreateParams
 
 log = logging.getLogger(__name__)
 
