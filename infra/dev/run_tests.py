@@ -46,7 +46,7 @@ RUN_SECONDS = 1200
 # Faults are waited out, and with another SIZE they take a night.
 FAULTS_SECONDS, NIGHT_SECONDS = 3600, 12 * 3600
 # Images are built, the first time with a distribution below them.
-CONTAINERS_SECONDS = 3600
+CONTAINERS_SECONDS = 2400
 # One run for all of them, in which platforms start a dozen times.
 JOURNEYS_SECONDS = 2700
 LAST_WORDS_SECONDS = 5
@@ -113,16 +113,19 @@ def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
 
 
 def read_failures(report: Path) -> list[str]:
-    """What failed according to a JUnit report: each test, and the end of what it said."""
+    """What failed according to a JUnit report: each test, and the end of what it said.
+
+    A fixture that fails fails all its tests in the same words, which are said once.
+    """
     if not report.is_file():
         return []
-    failures = []
+    names: dict[tuple[str, ...], list[str]] = {}
     for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - as below
         for problem in (*case.iterfind("failure"), *case.iterfind("error")):
             said = (problem.text or problem.get("message") or "").strip().splitlines()
             name = f"{case.get('classname')}::{case.get('name')}"
-            failures.append("\n    ".join([name, *said[-LAST_LINES:]]))
-    return failures
+            names.setdefault(tuple(said[-LAST_LINES:]), []).append(name)
+    return ["\n    ".join(["\n".join(failed), *said]) for said, failed in names.items()]
 
 
 def read_totals(report: Path) -> Totals:

@@ -1,8 +1,9 @@
 """The images and the stack, once for all tests, and the figures at the end."""
 
+import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    load = os.getloadavg()[1]
+    figures.note(f"load {load:.1f} on {os.cpu_count()} processors in the last five minutes")
     for line in figures.lines():
         terminalreporter.write_line(line)
 
 
+@contextmanager
+def skipping() -> Iterator[None]:
+    """Skips, and says why, what cannot be done on this machine."""
+    try:
+        yield
+    except NotHere as problem:
+        reason = " ".join(str(problem).split())
+        figures.note(f"skipped: {reason}")
+        pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def podman() -> Podman:
-    try:
+    with skipping():
         return Podman()
-    except NotHere as reason:
-        figures.note(f"skipped: {reason}")
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +57,8 @@ def project() -> dict[str, Any]:
 def workshop(podman: Podman, project: dict[str, Any], request: pytest.FixtureRequest) -> Workshop:
     servers = [project[name]["image"] for name in ("postgres", "nats")]
     fresh: bool = request.config.getoption("--no-cache")
-    try:
+    with skipping():
         found = open_workshop(podman, [PYTHON_IMAGE, *servers], fresh=fresh)
-    except NotHere as reason:
-        figures.note(f"skipped: {reason}")
-        pytest.skip(str(reason))
     figures.note(f"on {found.base}" + ("" if found.public else ", with stand-ins for the servers"))
     return found
 
@@ -61,7 +69,8 @@ def images(workshop: Workshop, project: dict[str, Any]) -> dict[str, Built]:
     built: dict[str, Built] = {}
     for service in project.values():
         if "build" in service and service["image"].partition(":")[0] not in built:
-            image = workshop.build(service)
+            with skipping():
+                image = workshop.build(service)
             built[image.name] = image
             figures.built(image)
     return built
@@ -83,7 +92,8 @@ def stack(
     overrides = [] if workshop.public else [STANDINS / "compose.yaml"]
     with ExitStack() as cleanup:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="comptoir-podman-"))
-        address = cleanup.enter_context(podman.serving(Path(folder)))
+        with skipping():
+            address = cleanup.enter_context(podman.serving(Path(folder)))
         found = Stack(podman, address, overrides, variables)
         found.down("--volumes")
         cleanup.callback(found.down, "--volumes")

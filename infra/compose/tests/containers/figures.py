@@ -27,9 +27,9 @@ def started(service: str, seconds: float, processor: float) -> None:
     of(service).update(cold_start_s=seconds, cold_cpu_s=processor)
 
 
-def resting(service: str, held: int) -> None:
-    """Bytes of memory, idle."""
-    of(service)["idle_mb"] = megabytes(held)
+def resting(service: str, held: int, used: int) -> None:
+    """Bytes of memory, idle: after a start, and after a journey."""
+    of(service).update(idle_mb=megabytes(held), used_mb=megabytes(used))
 
 
 def of(service: str) -> dict[str, float]:
@@ -45,7 +45,7 @@ def lines() -> list[str]:
     if _services:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(json.dumps({"notes": _notes, "services": _services}, indent=2) + "\n")
-    columns = ("build_s", "added_mb", "cold_start_s", "cold_cpu_s", "idle_mb")
+    columns = ("build_s", "added_mb", "cold_start_s", "cold_cpu_s", "idle_mb", "used_mb")
     rows = [
         f"{name:<12}" + "".join(f"{figures.get(each, float('nan')):>14.1f}" for each in columns)
         for name, figures in _services.items()

@@ -20,6 +20,12 @@ RELEASE = "trixie"
 PYTHON = "python3,python3-venv,ca-certificates"
 # A company's own authorities, for whoever downloads from behind them.
 AUTHORITIES = ("SSL_CERT_FILE", "PIP_CERT")
+# Something small from each of the servers that builds download from.
+ASK_FOR_PACKAGES = """
+apt-get --quiet=2 -o APT::Update::Error-Mode=any update
+python3 -m venv /tmp/asking
+/tmp/asking/bin/pip download --quiet --no-deps --dest /tmp/asking pip
+"""
 
 
 @dataclass(frozen=True)
@@ -43,14 +49,13 @@ class Workshop:
 
     def build(self, service: dict[str, Any]) -> Built:
         """Builds the image of a service of the project, as the project says."""
-        arguments = {**service["build"]["args"], "BASE_IMAGE": self.base}
-        command = ["build", "--format", "docker", "--file", str(DOCKERFILE)]
-        command += ["--ignorefile", f"{DOCKERFILE}.dockerignore", "--tag", tag_of(service["image"])]
-        command += ["--no-cache" if self.fresh else "--layers", *trusting()]
-        for name, value in arguments.items():
-            command += ["--build-arg", f"{name}={value}"]
+        command = ["--ignorefile", f"{DOCKERFILE}.dockerignore", *trusting()]
+        command += ["--no-cache" if self.fresh else "--layers", "--file", str(DOCKERFILE)]
+        for name, value in service["build"]["args"].items():
+            if name != "BASE_IMAGE":
+                command += ["--build-arg", f"{name}={value}"]
         started = time.monotonic()
-        self.podman.run(*command, str(ROOT), minutes=20)
+        build(self.podman, self.base, tag_of(service["image"]), *command, str(ROOT))
         seconds = time.monotonic() - started
         size = self.podman.image(tag_of(service["image"]))["Size"]
         added = size - self.podman.image(self.base)["Size"]
@@ -60,6 +65,20 @@ class Workshop:
 def tag_of(image: str) -> str:
     """The name podman gives to what Docker's API calls `image`."""
     return f"docker.io/{image}"
+
+
+def build(podman: Podman, base: str, tag: str, *arguments: str) -> None:
+    """Builds an image; raises NotHere when what it would download cannot be had."""
+    command = ("build", "--format", "docker", "--tag", tag, "--build-arg", f"BASE_IMAGE={base}")
+    try:
+        podman.run(*command, *arguments, minutes=20)
+    except Failed as failure:
+        try:
+            ask = ("run", "--rm", *trusting(), base, "sh", "-euc", ASK_FOR_PACKAGES)
+            podman.run(*ask)
+        except Failed as unreachable:
+            raise NotHere(f"packages cannot be downloaded: {unreachable}") from failure
+        raise
 
 
 def trusting() -> list[str]:
@@ -81,6 +100,7 @@ def open_workshop(podman: Podman, images: list[str], *, fresh: bool) -> Workshop
         return Workshop(podman, images[0], True, fresh)
     if not podman.has_image(STANDIN_BASE):
         make_base(podman)
+    podman.try_out(STANDIN_BASE)
     for server in STANDIN_SERVERS:
         make_server(podman, server)
     return Workshop(podman, STANDIN_BASE, False, fresh)
@@ -119,10 +139,6 @@ def make_server(podman: Podman, server: str) -> None:
         context = Path(name)
         shutil.copy(STANDINS / "entrypoint.sh", context)
         shutil.copy(nats_program(), context / "nats-server")
-        podman.run(
-            *("build", "--format", "docker", "--layers", "--network", "host"),
-            *("--build-arg", f"BASE_IMAGE={STANDIN_BASE}"),
-            *("--file", str(STANDINS / f"{server}.Dockerfile")),
-            *("--tag", tag_of(f"comptoir/standin-{server}:latest"), str(context)),
-            minutes=20,
-        )
+        file = ("--file", str(STANDINS / f"{server}.Dockerfile"))
+        tag = tag_of(f"comptoir/standin-{server}:latest")
+        build(podman, STANDIN_BASE, tag, "--layers", *file, "--network", "host", str(context))

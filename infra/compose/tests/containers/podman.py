@@ -45,6 +45,13 @@ class Podman:
         """The output of a command of podman."""
         return run(["podman", *arguments], self.environment, minutes, text)
 
+    def try_out(self, image: str) -> None:
+        """Raises NotHere when no container with a network of its own can be run."""
+        try:
+            self.run("run", "--rm", image, "true")
+        except Failed as failure:
+            raise NotHere(f"podman runs no container here: {failure}") from failure
+
     def inspect(self, container: str) -> dict[str, Any]:
         """Everything podman knows about a container."""
         found: dict[str, Any] = json.loads(self.run("container", "inspect", container))[0]

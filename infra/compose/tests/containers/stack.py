@@ -21,6 +21,8 @@ LABEL = "label=com.docker.compose"
 RECOVERY_SECONDS = 300
 JOB_SECONDS = 600
 UP_ATTEMPTS = 5
+# Somebody is late; or podman looked for the process of a job that had just ended.
+NOT_YET = ("is unhealthy", "no such process")
 GRPC_PORT, GATEWAY_PORT = 50051, 8080
 
 
@@ -43,7 +45,7 @@ class Stack:
     def up(self) -> float:
         """Starts everything; the seconds until everybody who must be healthy is.
 
-        Whoever is late is waited for once more: here, containers share a machine with builds.
+        Whoever is not there yet is waited for again: here, containers share a machine with builds.
         """
         started = time.monotonic()
         # podman tells the digest of an image differently: nobody is to be made anew for that.
@@ -53,7 +55,7 @@ class Stack:
                 self.compose(*command, minutes=15)
                 break
             except Failed as failure:
-                if attempt == UP_ATTEMPTS or "is unhealthy" not in str(failure):
+                if attempt == UP_ATTEMPTS or not any(each in str(failure) for each in NOT_YET):
                     raise
         return time.monotonic() - started
 

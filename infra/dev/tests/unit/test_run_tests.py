@@ -88,6 +88,15 @@ class TestReadFailures:
             "pim.test_import::test_set_up\n    no server",
         ]
 
+    def test_what_many_say_is_said_once(self, tmp_path: Path) -> None:
+        report = tmp_path / "report.xml"
+        report.write_text(
+            FAILED.replace('test_well"/>', 'test_well"><error message="no server"/></testcase>')
+        )
+        assert read_failures(report)[1:] == [
+            "pim.test_import::test_set_up\npim.test_import::test_well\n    no server",
+        ]
+
     def test_no_report_means_none(self, tmp_path: Path) -> None:
         assert read_failures(tmp_path / "absent.xml") == []
 
