@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import (
     metrics_service_pb2,
     metrics_service_pb2_grpc,
@@ -25,6 +26,17 @@ class Span:
     """Empty for the first span of a trace."""
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a service said about its work."""
+
+    service: str
+    text: str
+    trace: bytes
+    """Empty when it is about no request and no event."""
+    fields: dict[str, str]
+
+
 Series = dict[tuple[tuple[str, str], ...], float]
 """Values by attributes, those sorted; of a histogram its count."""
 
@@ -35,6 +47,7 @@ class Collector:
 
     address: str = ""
     spans: list[Span] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     metrics: dict[tuple[str, str], Series] = field(default_factory=dict)
     """The newest values, by service and name of the metric."""
 
@@ -79,6 +92,21 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
+class _Lines(logs_service_pb2_grpc.LogsServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    async def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+        for resource in request.resource_logs:
+            service = _service_name(resource.resource)
+            self._collector.lines += [
+                Line(service, line.body.string_value, line.trace_id, _texts(line.attributes))
+                for scope in resource.scope_logs
+                for line in scope.log_records
+            ]
+        return logs_service_pb2.ExportLogsServiceResponse()
+
+
 @asynccontextmanager
 async def a_collector() -> AsyncIterator[Collector]:
     """Listens on a free port of this machine while the block runs."""
@@ -86,7 +114,9 @@ async def a_collector() -> AsyncIterator[Collector]:
     server = grpc.aio.server()
     add_traces: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
     add_metrics: Any = metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server
+    add_lines: Any = logs_service_pb2_grpc.add_LogsServiceServicer_to_server
     add_traces(_Traces(collector), server)
+    add_lines(_Lines(collector), server)
     add_metrics(_Metrics(collector), server)
     collector.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
@@ -98,6 +128,10 @@ def _service_name(resource: Any) -> str:
     (name,) = [each for each in resource.attributes if each.key == "service.name"]
     found: str = name.value.string_value
     return found
+
+
+def _texts(attributes: Any) -> dict[str, str]:
+    return {each.key: each.value.string_value for each in attributes}
 
 
 def _points(metric: Any) -> Any:

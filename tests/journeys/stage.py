@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -54,6 +55,12 @@ def stage_of(surroundings: Surroundings) -> Stage:
         surroundings.provider_url,
         Credentials(administrator.email, administrator.password),
     )
+
+
+async def script(surroundings: Surroundings, **fault: Any) -> None:
+    """What goes wrong next at the provider; see its README."""
+    async with httpx.AsyncClient(base_url=surroundings.provider_url, timeout=30) as http:
+        (await http.post("/v1/script", json=fault)).raise_for_status()
 
 
 class Alternating(httpx.AsyncHTTPTransport):

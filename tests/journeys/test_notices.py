@@ -18,7 +18,7 @@ from comptoir_local.demo.api import Json
 from comptoir_local.demo.play import poll
 from comptoir_local.environment import Surroundings
 from tests.journeys.shop import CARD_3DS, Person, Shop, ok, refused
-from tests.journeys.stage import JOURNEY
+from tests.journeys.stage import JOURNEY, script
 
 pytestmark = JOURNEY
 SANDBOX = "/v1/webhooks/payments/sandbox"
@@ -80,12 +80,6 @@ async def unpaid(shop: Shop) -> Unpaid:
     placement = ok(await visitor.place(await visitor.cart(sku), token=CARD_3DS))
     assert placement["state"] == "STATE_AWAITING_PAYMENT"
     return Unpaid(visitor, placement)
-
-
-async def script(surroundings: Surroundings, **fault: Any) -> None:
-    """What goes wrong next at the provider; see its README."""
-    async with httpx.AsyncClient(base_url=surroundings.provider_url, timeout=30) as http:
-        (await http.post("/v1/script", json=fault)).raise_for_status()
 
 
 async def delivered(surroundings: Surroundings) -> set[str]:

@@ -1,4 +1,5 @@
-"""One order, one trace: from the request at the gateway to the last service that hears of it."""
+"""One order, one trace: from the request at the gateway to the last service that hears of it, and
+in what is said about it."""
 
 from collections.abc import AsyncIterator
 
@@ -9,10 +10,11 @@ from rich.console import Console
 from comptoir_local.catalogue.first import Door, ensure_catalogue
 from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.play import poll
+from comptoir_local.environment import Surroundings
 from comptoir_runtime.telemetry import names
-from tests.journeys.otlp import Collector, Span, a_collector
+from tests.journeys.otlp import Collector, Line, Span, a_collector
 from tests.journeys.shop import Shop, ok, refused
-from tests.journeys.stage import JOURNEY, a_platform
+from tests.journeys.stage import JOURNEY, a_platform, script
 
 pytestmark = JOURNEY
 
@@ -25,6 +27,8 @@ CALLED = {
     ("inventory", "comptoir.inventory.v1.InventoryService/Reserve"),
     ("payments", "comptoir.payments.v1.PaymentsService/AuthorisePayment"),
 }
+IN_DOUBT = "no answer"
+"""Of the provider, whom payments asked twice."""
 HEARD = {("cart", PLACED), ("inventory", PLACED), ("customers", PLACED)}
 
 MUCH = float("inf")
@@ -115,6 +119,7 @@ async def collector() -> AsyncIterator[Collector]:
             environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{collector.address}")
             environment.setenv("OTEL_TRACES_SAMPLER_ARG", "1")
             environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+            environment.setenv("OTEL_BLRP_SCHEDULE_DELAY", "100")
             environment.setenv("OTEL_METRIC_EXPORT_INTERVAL", "500")
             async with a_platform() as (platform, workspace):
                 around = platform.surroundings
@@ -125,17 +130,21 @@ async def collector() -> AsyncIterator[Collector]:
                 await platform.keep_auditing()
                 who = Credentials(around.administrator.email, around.administrator.password)
                 async with Shop.open(Stage(around.gateway_url, around.provider_url, who)) as shop:
-                    await a_day(shop)
+                    await a_day(around, shop)
                     yield collector
 
 
-async def a_day(shop: Shop) -> None:
-    """A page, an order, and a buyer for whom too little is left."""
+async def a_day(surroundings: Surroundings, shop: Shop) -> None:
+    """A page, an order, a buyer for whom too little is left, and one whose money is in doubt."""
     visitor, sku = await shop.visitor(), await shop.goods(2)
     await visitor.get("/v1/pages/catalogue?channel=web&category=master")
     ok(await visitor.place(await visitor.cart(sku)))
     other = await shop.visitor()
     refused(await other.place(await other.cart(await shop.goods(1), quantity=5)), 409)
+    third = await shop.visitor()
+    cart = await third.cart(await shop.goods(1))
+    await script(surroundings, operation="any", action="status", status=500, times=2)
+    ok(await third.place(cart))
 
 
 async def the_trace(collector: Collector) -> list[Span]:
@@ -165,6 +174,30 @@ class TestTelemetry:
         ids = {span.id for span in spans}
         first = [(span.service, span.name) for span in spans if span.parent not in ids]
         assert first == [("gateway", PLACE)]
+
+    async def test_what_is_said_about_an_order_is_found_by_its_trace(
+        self, collector: Collector
+    ) -> None:
+        async def said() -> list[Line]:
+            return [line for line in collector.lines if line.text == IN_DOUBT]
+
+        (line,) = await poll(said, bool)
+        assert line.service == "payments"
+        assert line.fields[names.extra_field("why")] == "Broken"
+        assert line.fields[names.extra_field("operation")].startswith("pop_")
+
+        async def around() -> list[Span]:
+            return [span for span in collector.spans if span.trace == line.trace]
+
+        spans = await poll(around, lambda found: named(found) >= CALLED)
+        assert named(spans) >= CALLED
+
+    async def test_every_service_says_that_it_listens(self, collector: Collector) -> None:
+        async def listening() -> set[str]:
+            return {line.service for line in collector.lines if line.text == "listening"}
+
+        everybody = {*DATABASES, "gateway"}
+        assert await poll(listening, lambda found: found >= everybody) == everybody
 
     @pytest.mark.parametrize(("service", "name", "attributes"), EXPECTED, ids=str)
     async def test_what_dashboards_show_is_told_by_who_knows_it(

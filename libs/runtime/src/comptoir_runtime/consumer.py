@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -21,7 +22,7 @@ from comptoir_runtime.event_options import EventType, Kind, stream_name
 from comptoir_runtime.inbox import Delivered, Gap, Inbox
 from comptoir_runtime.outbox.relay import replay_subject
 from comptoir_runtime.pace import Pace
-from comptoir_runtime.telemetry import counter, gauge, names
+from comptoir_runtime.telemetry import TRACEPARENT, counter, gauge, names, within
 
 _log = logging.getLogger(__name__)
 _consumed = counter(names.MESSAGING_CLIENT_CONSUMED_MESSAGES)
@@ -245,9 +246,10 @@ class Consumer:
 
     async def _failed(self, entry: _Entry, error: Exception) -> None:
         name = entry.event.type if entry.event is not None else entry.message.subject
-        _log.warning(
-            "an event of type %s failed on delivery %d", name, entry.deliveries, exc_info=error
-        )
+        with _as_part_of(entry.event):
+            _log.warning(
+                "an event of type %s failed on delivery %d", name, entry.deliveries, exc_info=error
+            )
         if entry.deliveries >= self._policy.quarantine_after:
             await self._quarantine(entry, error)
             return
@@ -267,7 +269,8 @@ class Consumer:
                 aside = await self.inbox.quarantine(session, event, error, entry.deliveries)
             self._retried.discard((event.type, event.sequence))
             if aside:
-                _log.error("event %s of type %s is in quarantine", event.id, event.type)
+                with _as_part_of(event):
+                    _log.error("event %s of type %s is in quarantine", event.id, event.type)
         await self._answer(entry, b"+TERM")
 
     async def _answer(self, entry: _Entry, answer: bytes) -> None:
@@ -326,3 +329,8 @@ def _read(message: Message) -> _Entry:
         _log.error("a message on %s is not an event and is ignored", message.subject)
         return _Entry(message, None, deliveries)
     return _Entry(message, event, deliveries)
+
+
+def _as_part_of(event: Delivered | None) -> AbstractContextManager[None]:
+    """What is said of an event is found with what was said of its cause."""
+    return within(None if event is None else event.headers.get(TRACEPARENT))

@@ -68,7 +68,7 @@ class Settings:
     """host:port where health alone is told, without certificates: for who has none to show."""
     environment: Environment = Environment.PRODUCTION
     otel_exporter_otlp_endpoint: str = ""
-    """Empty turns traces and metrics export off."""
+    """Empty turns the export of traces, metrics and log lines off."""
     otel_traces_sampler_arg: float = 0.1
     """Share of new traces that are recorded, 0 to 1."""
     pool_size: int = 10

@@ -1,6 +1,7 @@
 """From the streams into the handlers: once each, whatever is delivered."""
 
 import asyncio
+import logging
 import time
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from comptoir_runtime.database import Database, DatabaseSettings, Session
 from comptoir_runtime.dead_letters import DeadLetters, EventStillFails, NoSuchDeadLetter
 from comptoir_runtime.event_options import Kind, NotAnEvent, event_type
 from comptoir_runtime.ids import uuid7
+from comptoir_runtime.telemetry import current_trace_id, within
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.world import FACTS, STATES, World, record, stop, until
 
@@ -24,6 +26,19 @@ HAPPENED = event_type(sample.ThingHappened)
 
 def subscription(handler: Any = record) -> Subscription:
     return Subscription(sample.SERVICE, {sample.ThingHappened: handler})
+
+
+class OfTheConsumer(logging.Filter):
+    """Notes the traces of what the consumer says."""
+
+    def __init__(self) -> None:
+        super().__init__("comptoir_runtime.consumer")
+        self.traces: list[str | None] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if super().filter(record):
+            self.traces.append(current_trace_id())
+        return True
 
 
 class TestConsumer:
@@ -161,6 +176,27 @@ class TestConsumer:
         # In the first group, alone, and at its second and third delivery.
         assert tried == 4
         assert await world.counts() == dict.fromkeys(good, 1)
+
+    async def test_what_is_said_of_an_event_that_fails_is_found_by_its_trace(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+
+        async def handle(session: Session, message: Any) -> None:
+            raise ValueError("no")
+
+        async def put_aside() -> bool:
+            return len(said.traces) == 4
+
+        with caplog.filtering(said := OfTheConsumer()):
+            world.relay()
+            world.consume(subscription(handle), policy=IMPATIENT)
+            with within(parent):
+                await world.emit(sample.ThingHappened(thing_id="x"))
+            # It failed three times, and is put aside.
+            await until(put_aside)
+
+        assert said.traces == [parent[3:35]] * 4
 
     async def test_an_event_that_cannot_be_read_is_put_aside(self, world: World) -> None:
         world.relay()

@@ -65,8 +65,9 @@ class TestPoison:
         await world.emit(sample.ThingHappened(thing_id="next"))
 
         await world.until_counts(dict.fromkeys([*GOOD, "next"], 1))
-        # Twice with all the others, and three times alone.
-        assert deaths == 5
+        # Three times alone, and before that at most twice with all the others: where the machine is
+        # slow, a delivery runs out of time and counts without a death.
+        assert 3 <= deaths <= 5
         assert await world.rows(LETTERS) == [
             (
                 "comptoir.runtimetest.v1.ThingHappened.poison",

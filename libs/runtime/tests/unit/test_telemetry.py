@@ -3,10 +3,12 @@ import json
 import logging
 import math
 import pkgutil
+import sys
 from types import ModuleType
 from typing import Any
 
 import pytest
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.sdk.metrics.export import (
     HistogramDataPoint,
@@ -17,8 +19,6 @@ from opentelemetry.sdk.metrics.export import (
     NumberDataPoint,
     PeriodicExportingMetricReader,
 )
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.semconv import attributes as stable
 from opentelemetry.semconv._incubating import attributes, metrics
 
@@ -27,7 +27,9 @@ from comptoir_runtime.telemetry import names, opentelemetry, traces
 from comptoir_runtime.telemetry.logs import JsonFormatter
 from comptoir_runtime.telemetry.metrics import Counter, Gauge, Histogram
 from comptoir_runtime.telemetry.names import Kind, Metric
+from comptoir_testing.telemetry import Told
 
+LOG = logging.getLogger("comptoir_runtime.x")
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -46,6 +48,14 @@ class TestPropagation:
         assert traces.valid(made) == made
         assert made.endswith("-00")
 
+    async def test_what_is_said_within_a_trace_is_part_of_it(self) -> None:
+        before = telemetry.current_traceparent()
+        with telemetry.within(PARENT):
+            assert telemetry.current_traceparent() == PARENT
+            with telemetry.within("x"):
+                assert telemetry.current_trace_id() is None
+        assert telemetry.current_traceparent() == before
+
     async def test_a_span_that_is_not_recorded_carries_its_parent(self) -> None:
         before = telemetry.current_traceparent()
         with telemetry.span("work", PARENT):
@@ -55,19 +65,11 @@ class TestPropagation:
 
 class TestRecording:
     async def test_spans_continue_the_trace_of_the_caller(self) -> None:
-        exporter = InMemorySpanExporter()
-        recorder, close = opentelemetry.assemble(
-            "demo", 1.0, SimpleSpanProcessor(exporter), InMemoryMetricReader()
-        )
-        traces.install(recorder)
-        try:
-            with telemetry.span("outer", PARENT, {"a": "b"}), telemetry.span("inner"):
-                assert telemetry.current_trace_id() == PARENT[3:35]
-                assert telemetry.current_traceparent() != PARENT
-        finally:
-            traces.install(None)
-        inner, outer = exporter.get_finished_spans()
-        close()
+        told = Told()
+        with told.by("demo"), telemetry.span("outer", PARENT, {"a": "b"}), telemetry.span("inner"):
+            assert telemetry.current_trace_id() == PARENT[3:35]
+            assert telemetry.current_traceparent() != PARENT
+        inner, outer = told.spans
         assert (inner.name, outer.name) == ("inner", "outer")
         assert outer.parent is not None
         assert f"{outer.parent.span_id:016x}" == "00f067aa0ba902b7"
@@ -80,12 +82,9 @@ class TestRecording:
         read = telemetry.gauge(metric("demo.now", Kind.UP_DOWN_COUNTER))
         end = read.watch(lambda: {(): 5})
         reader = InMemoryMetricReader()
-        _, close = opentelemetry.assemble(
-            "demo", 1.0, SimpleSpanProcessor(InMemorySpanExporter()), reader
-        )
-        counted.add(2, ("red",))
-        exported = reader.get_metrics_data()
-        close()
+        with Told().by("demo", reader):
+            counted.add(2, ("red",))
+            exported = reader.get_metrics_data()
         assert exported is not None
         data = json.loads(exported.to_json())
         metrics = {
@@ -108,11 +107,8 @@ class TestRecording:
         )
         counted = telemetry.counter(metric("demo.others", Kind.COUNTER))
         counted.add()
-        _, close = opentelemetry.assemble(
-            "demo", 1.0, SimpleSpanProcessor(InMemorySpanExporter()), reader
-        )
-        reader.collect()
-        close()
+        with Told().by("demo", reader):
+            reader.collect()
         (resource,) = kept.exported[0].resource_metrics
         assert resource.resource.attributes["service.name"] == "demo"
         assert resource.resource.attributes["service.namespace"] == "comptoir"
@@ -125,6 +121,67 @@ class TestRecording:
         assert (point.attributes, point.count, point.sum) == ({"route": "/a"}, 1, 0.03)
         assert point.bucket_counts[point.explicit_bounds.index(0.05)] == 1
         assert encode_metrics(kept.exported[0]).resource_metrics[0].scope_metrics
+
+
+class TestExportedLines:
+    async def test_a_line_arrives_with_the_trace_of_what_it_is_about(self) -> None:
+        told = Told()
+        with told.by("demo"), telemetry.span("work", PARENT):
+            LOG.warning("got %s", "it", extra={"port": 5, "names": ["a", "b"]})
+        (span,), (line,) = told.spans, told.lines
+        record = line.log_record
+        assert (record.body, record.severity_text) == ("got it", "warning")
+        assert record.severity_number is SeverityNumber.WARN
+        assert record.attributes == {"comptoir.port": 5, "comptoir.names": "['a', 'b']"}
+        assert (record.trace_id, record.span_id) == (int(PARENT[3:35], 16), span.context.span_id)
+        assert line.instrumentation_scope is not None
+        assert line.instrumentation_scope.name == LOG.name
+        assert line.resource.attributes["service.name"] == "demo"
+        assert line.resource.attributes == span.resource.attributes
+
+    async def test_it_bears_the_callers_trace_where_nothing_is_recorded(self) -> None:
+        told = Told()
+        with told.by("demo"), telemetry.within(PARENT):
+            LOG.warning("said")
+        (line,) = told.lines
+        assert line.log_record.trace_id == int(PARENT[3:35], 16)
+        assert line.log_record.span_id == int(PARENT[36:52], 16)
+
+    async def test_an_exception_says_what_the_console_says(self) -> None:
+        told = Told()
+        try:
+            raise ValueError("a reason")
+        except ValueError:
+            failed = LOG.makeRecord(LOG.name, logging.ERROR, "f", 1, "no", (), sys.exc_info())
+        with told.by("demo"):
+            LOG.handle(failed)
+        (line,) = told.lines
+        console = json.loads(JsonFormatter("demo").format(failed))
+        assert line.log_record.body == console["message"]
+        assert line.log_record.attributes == {
+            "exception.type": "ValueError",
+            "exception.stacktrace": console["exception"],
+        }
+
+    async def test_what_the_exporter_itself_says_stays_on_the_console(self) -> None:
+        told = Told()
+        with told.by("demo"):
+            logging.getLogger("opentelemetry.sdk").error("the collector does not answer")
+        assert told.lines == ()
+
+    async def test_nothing_is_handed_on_once_it_is_closed(self) -> None:
+        told, before = Told(), list(logging.getLogger().handlers)
+        with told.by("demo"):
+            assert logging.getLogger().handlers != before
+        LOG.error("late")
+        assert told.lines == ()
+        assert logging.getLogger().handlers == before
+
+    def test_without_an_endpoint_nobody_listens(self) -> None:
+        before = list(logging.getLogger().handlers)
+        telemetry.export("demo", "")
+        assert logging.getLogger().handlers == before
+        assert not telemetry.exporting()
 
 
 class TestMetrics:

@@ -1,9 +1,9 @@
 """Logs, trace propagation, spans and metrics.
 
 Trace context is always carried from call to call and into events. Recording
-spans and exporting metrics needs the OpenTelemetry SDK, which is only imported
-when `OTEL_EXPORTER_OTLP_ENDPOINT` is set: otherwise a span costs nothing. What
-things are called is in `names` alone.
+spans and exporting metrics and log lines needs the OpenTelemetry SDK, which is
+only imported when `OTEL_EXPORTER_OTLP_ENDPOINT` is set: otherwise a span costs
+nothing. What things are called is in `names` alone.
 """
 
 from comptoir_runtime.telemetry.logs import configure_logging
@@ -24,6 +24,7 @@ from comptoir_runtime.telemetry.traces import (
     new_traceparent,
     span,
     tracing,
+    within,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "shut_down",
     "span",
     "tracing",
+    "within",
 ]

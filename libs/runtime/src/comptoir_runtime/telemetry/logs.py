@@ -1,6 +1,7 @@
 """One JSON object per line on standard output.
 
-Extra fields are given the standard way: `log.info("listening", extra={"port": 1})`.
+Extra fields are given the standard way: `log.info("listening", extra={"port": 1})`. Where lines
+are exported, too, they say what they say here (`opentelemetry`).
 """
 
 import logging
@@ -13,6 +14,18 @@ import orjson
 from comptoir_runtime.telemetry.traces import current_trace_id
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_plain = logging.Formatter()
+
+
+def extra_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The extra fields of a line."""
+    extra = record.__dict__.keys() - _STANDARD
+    return {name: record.__dict__[name] for name in sorted(extra)}
+
+
+def exception_of(record: logging.LogRecord) -> str:
+    """The exception a line tells of, with its traceback; empty when there is none."""
+    return _plain.formatException(record.exc_info) if record.exc_info else ""
 
 
 class JsonFormatter(logging.Formatter):
@@ -31,10 +44,9 @@ class JsonFormatter(logging.Formatter):
         trace_id = current_trace_id()
         if trace_id is not None:
             line["trace_id"] = trace_id
-        extra = record.__dict__.keys() - _STANDARD
-        line.update((name, record.__dict__[name]) for name in sorted(extra))
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        line |= extra_of(record)
+        if exception := exception_of(record):
+            line["exception"] = exception
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 

@@ -14,6 +14,8 @@ CPU_MODE = "cpu.mode"
 DB_CLIENT_CONNECTION_POOL_NAME = "db.client.connection.pool.name"
 DB_CLIENT_CONNECTION_STATE = "db.client.connection.state"
 ERROR_TYPE = "error.type"
+EXCEPTION_STACKTRACE = "exception.stacktrace"
+EXCEPTION_TYPE = "exception.type"
 HTTP_REQUEST_METHOD = "http.request.method"
 HTTP_RESPONSE_STATUS_CODE = "http.response.status_code"
 HTTP_ROUTE = "http.route"
@@ -35,6 +37,11 @@ PRODUCER = "comptoir.producer"
 
 NAMESPACE = "comptoir"
 """Of every service, so that Prometheus knows `cart` as the job `comptoir/cart`."""
+
+
+def extra_field(name: str) -> str:
+    """Of an extra field of a log line, which is called `name` on the console."""
+    return f"{NAMESPACE}.{name}"
 
 
 # --- spans -------------------------------------------------------------------------------------

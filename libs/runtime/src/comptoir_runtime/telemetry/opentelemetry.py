@@ -1,14 +1,21 @@
-"""The OpenTelemetry side of telemetry: spans and metrics to an OTLP endpoint."""
+"""The OpenTelemetry side of telemetry: spans, metrics and log lines to an OTLP endpoint."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 from opentelemetry import trace
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -38,6 +45,7 @@ from opentelemetry.trace import (
 )
 
 from comptoir_runtime.telemetry import names
+from comptoir_runtime.telemetry.logs import exception_of, extra_of
 from comptoir_runtime.telemetry.metrics import (
     Counter,
     Gauge,
@@ -46,6 +54,7 @@ from comptoir_runtime.telemetry.metrics import (
     all_histograms,
     all_readable,
 )
+from comptoir_runtime.telemetry.traces import current_traceparent
 
 
 class SpanRecorder:
@@ -55,7 +64,7 @@ class SpanRecorder:
         self._tracer = tracer
 
     def start(self, name: str, parent: str | None, attributes: Mapping[str, Any]) -> Span:
-        context = None if parent is None else set_span_in_context(_remote(parent))
+        context = None if parent is None else _context(parent)
         return self._tracer.start_span(name, context=context, attributes=dict(attributes))
 
     def traceparent(self, span: Span) -> str:
@@ -78,13 +87,18 @@ def start(service: str, endpoint: str, ratio: float) -> tuple[SpanRecorder, Call
         PeriodicExportingMetricReader(
             WithHistograms(OTLPMetricExporter(endpoint=endpoint, insecure=insecure))
         ),
+        BatchLogRecordProcessor(OTLPLogExporter(endpoint=endpoint, insecure=insecure)),
     )
 
 
 def assemble(
-    service: str, ratio: float, processor: SpanProcessor, reader: MetricReader
+    service: str,
+    ratio: float,
+    processor: SpanProcessor,
+    reader: MetricReader,
+    taker: LogRecordProcessor,
 ) -> tuple[SpanRecorder, Callable[[], None]]:
-    """The providers around a given span processor and metric reader."""
+    """The providers around what takes spans, reads metrics, and takes log lines."""
     resource = Resource.create(
         {
             names.SERVICE_NAMESPACE: names.NAMESPACE,
@@ -99,19 +113,24 @@ def assemble(
     # The instruments of the process are all made at import, before this runs.
     for source in all_readable():
         _observe(meters.get_meter("comptoir_runtime"), source)
+    loggers = LoggerProvider(resource=resource)
+    loggers.add_log_record_processor(taker)
+    lines = LineExporter(loggers)
+    logging.getLogger().addHandler(lines)
 
     def close() -> None:
-        tracers.shutdown()
-        meters.shutdown()
+        logging.getLogger().removeHandler(lines)
+        # All at once: each of them waits for a collector that does not answer.
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda each: each.shutdown(), (tracers, meters, loggers)))
 
     return SpanRecorder(tracers.get_tracer("comptoir_runtime")), close
 
 
-def _remote(parent: str) -> Span:
+def _context(parent: str) -> Context:
     _, trace_id, span_id, flags = parent.split("-")
-    return NonRecordingSpan(
-        SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
-    )
+    remote = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
+    return set_span_in_context(NonRecordingSpan(remote))
 
 
 def _attributes(keys: Labels, values: Labels) -> dict[str, str]:
@@ -131,6 +150,59 @@ def _observe(meter: Meter, source: Counter | Gauge) -> None:
         names.Kind.UP_DOWN_COUNTER: meter.create_observable_up_down_counter,
     }[metric.kind]
     make(metric.name, callbacks=[observe], unit=metric.unit, description=metric.description)
+
+
+class LineExporter(logging.Handler):
+    """Hands on what the console says (`logs`), and no word more: neither tells a secret.
+
+    The SDK's own handler adds the arguments of exceptions, does not know our trace context, and is
+    deprecated. What the SDK itself says stays on the console: that a collector does not answer
+    would be told to it for ever.
+    """
+
+    def __init__(self, provider: LoggerProvider) -> None:
+        super().__init__()
+        self._provider = provider
+        self.addFilter(lambda record: not record.name.startswith("opentelemetry."))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._hand_on(record)
+        except Exception:  # noqa: BLE001 - as every handler: a line that cannot be told is no failure
+            self.handleError(record)
+
+    def _hand_on(self, record: logging.LogRecord) -> None:
+        parent = current_traceparent()
+        self._provider.get_logger(record.name).emit(
+            timestamp=int(record.created * 1e9),
+            context=None if parent is None else _context(parent),
+            severity_number=_SEVERITIES.get(record.levelno),
+            severity_text=record.levelname.lower(),
+            body=record.getMessage(),
+            attributes=_line_attributes(record),
+        )
+
+
+_SEVERITIES = {
+    logging.DEBUG: SeverityNumber.DEBUG,
+    logging.INFO: SeverityNumber.INFO,
+    logging.WARNING: SeverityNumber.WARN,
+    logging.ERROR: SeverityNumber.ERROR,
+    logging.CRITICAL: SeverityNumber.FATAL,
+}
+
+
+def _line_attributes(record: logging.LogRecord) -> dict[str, str | bool | int | float]:
+    found = {names.extra_field(name): _plain(value) for name, value in extra_of(record).items()}
+    if exception := exception_of(record):
+        kind = record.exc_info[0] if record.exc_info else None
+        found[names.EXCEPTION_TYPE] = "" if kind is None else kind.__name__
+        found[names.EXCEPTION_STACKTRACE] = exception
+    return found
+
+
+def _plain(value: Any) -> str | bool | int | float:
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
 
 
 class WithHistograms(MetricExporter):

@@ -11,13 +11,16 @@ _closers: list[Callable[[], Any]] = []
 
 
 def configure(service: str, settings: Settings) -> None:
-    """Logs always; spans and metrics when an OTLP endpoint is set."""
+    """The console always; spans, metrics and log lines elsewhere when an OTLP endpoint is set."""
     configure_logging(service, settings.log_level)
     export(service, settings.otel_exporter_otlp_endpoint, settings.otel_traces_sampler_arg)
 
 
 def export(service: str, endpoint: str, ratio: float = 1.0) -> None:
-    """Sends spans, a share of all traces, and metrics to an OTLP endpoint; nowhere when empty."""
+    """Sends spans, a share of all traces, metrics and log lines to an OTLP endpoint.
+
+    Nowhere when it is empty. The log is configured before.
+    """
     if not endpoint:
         return
     # Lazy: the SDK and its exporter cost 40 MB and half a second nobody else should pay.

@@ -6,7 +6,8 @@ outgoing calls, events and log lines whether or not anything is recorded.
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -68,6 +69,16 @@ def valid(parent: str | None) -> str | None:
 def continue_trace(parent: str | None) -> None:
     """Takes over the caller's context for the current task, or starts a fresh one."""
     _current.set(valid(parent) or new_traceparent())
+
+
+@contextmanager
+def within(parent: str | None) -> Iterator[None]:
+    """Says what is said in the block as part of a trace, whose spans it adds nothing to."""
+    token = _current.set(valid(parent))
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class span:  # noqa: N801 - read as a keyword: `with telemetry.span("relay.batch"):`

@@ -82,15 +82,16 @@ class App:
             if not telemetry.tracing():
                 return await route.handler(request, variables), template
             parent = request.headers.get(telemetry.TRACEPARENT)
-            with telemetry.span(names.request_span(request.method, template), parent):
-                return await route.handler(request, variables), template
-        except Problem as problem:
-            return _refusal(problem, request), template
-        except ClientGone:
-            raise
-        except Exception:
-            log.exception("a request failed", extra={"request_id": request.id, "route": template})
-            return _refusal(Problem(500, "INTERNAL", "internal error"), request), template
+            with telemetry.span(names.request_span(request.method, template), parent) as span:
+                try:
+                    return await route.handler(request, variables), template
+                except Exception as error:  # noqa: BLE001 - while the span is open, for its log line
+                    response = _failure(error, request, template)
+                    if response.status >= 500:
+                        span.failed(str(response.status))
+                    return response, template
+        except Exception as error:  # noqa: BLE001 - the edge answers for everything
+            return _failure(error, request, template), template
 
     def _options(self, request: Request) -> Response:
         allowed = self._router.allowed(request.path)
@@ -149,6 +150,17 @@ class App:
                 *(self._cors.allows(origin) if origin and request.method != "OPTIONS" else ()),
             ],
         }
+
+
+def _failure(error: Exception, request: Request, template: str) -> Response:
+    """The answer to whatever was raised; raises again when nobody waits for one."""
+    if isinstance(error, Problem):
+        return _refusal(error, request)
+    if isinstance(error, ClientGone):
+        raise error
+    details = {"request_id": request.id, "route": template}
+    log.error("a request failed", extra=details, exc_info=error)
+    return _refusal(Problem(500, "INTERNAL", "internal error"), request)
 
 
 def _refusal(problem: Problem, request: Request) -> Response:
