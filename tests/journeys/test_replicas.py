@@ -30,7 +30,7 @@ BUYERS, UNITS = 24, 10
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def twice() -> AsyncIterator[Surroundings]:
     """A platform with two replicas of every service and of the gateway."""
-    async with a_platform(replicas=2) as (platform, workspace):
+    async with a_platform(replicas=2, secure=True) as (platform, workspace):
         door = Door.of(platform.surroundings)
         await platform.during(ensure_catalogue(door, workspace.root, None, Console(quiet=True)))
         yield platform.surroundings

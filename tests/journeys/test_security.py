@@ -130,8 +130,8 @@ def logs_of(workspace: Workspace) -> dict[str, str]:
 
 def secrets_of(around: Surroundings, workspace: Workspace) -> Iterator[str]:
     """Everything the services were told that is nobody else's business."""
-    for url in (*around.database_urls.values(), *around.owner_urls.values()):
-        yield password_in(url)
+    for urls in (around.database_urls, around.owner_urls, around.audit_urls):
+        yield from map(password_in, urls.values())
     for url in around.nats_urls.values():
         yield password_in(url)
     yield around.webhook_secret

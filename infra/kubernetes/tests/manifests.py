@@ -53,9 +53,14 @@ class Pod:
         """Whether a label selector chooses this pod."""
         labels = dict(self.labels)
         for expression in selector.get("matchExpressions", ()):
-            assert expression["operator"] == "Exists", "teach this test the other operators"
-            if expression["key"] not in labels:
+            value = labels.get(expression["key"])
+            if value is None:
                 return False
+            if expression["operator"] == "In":
+                if value not in expression["values"]:
+                    return False
+            else:
+                assert expression["operator"] == "Exists", "teach this test the other operators"
         wanted: dict[str, str] = selector.get("matchLabels", {})
         return all(labels.get(key) == value for key, value in wanted.items())
 

@@ -3,9 +3,12 @@
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from collections import Counter
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 
@@ -30,8 +33,9 @@ def run(addresses: Addresses, options: argparse.Namespace) -> int:
     try:
         if options.every is not None:
             telemetry.export("audit", collector())
-            # Ends with Ctrl-C or a signal only.
-            asyncio.run(every(addresses, timedelta(seconds=options.every), grace))
+            asyncio.run(until_told(every(addresses, timedelta(seconds=options.every), grace)))
+            telemetry.shut_down()
+            return HEALTHY
         report = asyncio.run(once(addresses, options.since, grace))
     except CouldNotLook as error:
         sys.stderr.write(f"could not look: {error}\n")
@@ -49,6 +53,17 @@ async def once(addresses: Addresses, hours: float | None, grace: timedelta) -> R
         if hours is not None:
             since = await connections.now() - timedelta(hours=hours)
         return await audit(connections, since=since, grace=grace)
+
+
+async def until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Works until SIGTERM or SIGINT, which the first process of a container has to ask for."""
+    working = asyncio.create_task(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    try:
+        await working
+    except asyncio.CancelledError:
+        _log.info("stopped")
 
 
 async def every(addresses: Addresses, interval: timedelta, grace: timedelta) -> None:

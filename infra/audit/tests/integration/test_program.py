@@ -93,7 +93,9 @@ class TestEvery:
                 if len(errors) == 2:
                     break
             job.terminate()
+            last = [json.loads(line)["message"] for line in job.stdout][-1]
 
+        assert (job.wait(), last) == (0, "stopped")
         # Found by the full pass and, as its movements are new, by the next one.
         assert errors == [LINE, LINE]
 

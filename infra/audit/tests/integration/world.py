@@ -41,7 +41,7 @@ class World:
     def __init__(self, server: DatabaseServer, clones: Clones) -> None:
         self._server = server
         self._clones = clones
-        self._healthy = {name: server.url(clones.clone(name), name) for name in SERVICES}
+        self._healthy = {name: server.auditor_url(clones.clone(name), name) for name in SERVICES}
 
     @contextmanager
     def damaged(self, damage: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -50,7 +50,7 @@ class World:
         for service, sql in damage.items():
             database = self._clones.clone(service)
             copies.append(database)
-            urls[service] = self._server.url(database, service)
+            urls[service] = self._server.auditor_url(database, service)
             admin = f"{self._server.admin_url.rpartition('/')[0]}/{database}"
             with psycopg.connect(admin, autocommit=True) as connection:
                 connection.execute(_WITHOUT_GUARDS)

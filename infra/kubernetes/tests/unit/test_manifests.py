@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from kubernetes_validate import utils as kubernetes
 
-from comptoir_local.stack import BACKENDS, SERVICES
+from comptoir_audit.invariant import SERVICES as AUDITED
+from comptoir_audit.settings import PROVIDER_VARIABLE, database_variable
+from comptoir_local.databases import auditor_of
+from comptoir_local.stack import AUDITOR, BACKENDS, SERVICES
 from comptoir_runtime.tls import identity_of
 from comptoir_testing.environments import called_by, needed_by, settings_of
 from infra.kubernetes.tests.manifests import (
@@ -99,8 +102,13 @@ class TestManifests:
             (reference,) = made["postInitApplicationSQLRefs"]["configMapRefs"]
             assert reference == {"name": "database-roles", "key": "roles.sql"}, name_of(cluster)
             # As the file wants it: who serves bears the name of the database.
-            (serving,) = [role["name"] for role in cluster["spec"]["managed"]["roles"]]
+            serving, reading = [role["name"] for role in cluster["spec"]["managed"]["roles"]]
             assert (made["database"], made["owner"] == serving) == (serving, False)
+            assert reading == auditor_of(serving)
+            # It grants to who exists: both do before it runs.
+            assert {f"CREATE ROLE {role} LOGIN" for role in (serving, reading)} <= set(
+                made["postInitSQL"]
+            )
 
     def test_what_all_of_them_are_told_is_what_they_read(self, overlay: str) -> None:
         (platform,) = [
@@ -195,6 +203,56 @@ def told(service: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+class TestAuditor:
+    def auditor(self, overlay: str) -> Manifest:
+        (found,) = (each for each in manifests(overlay, "Deployment") if name_of(each) == "audit")
+        return found
+
+    def test_there_is_one_and_never_a_second_beside_it(self, overlay: str) -> None:
+        spec = self.auditor(overlay)["spec"]
+
+        assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+        assert container(self.auditor(overlay))["args"] == ["--every", "60"]
+
+    def test_it_is_told_what_it_reads_as_the_role_that_reads(self, overlay: str) -> None:
+        told = {
+            each["name"]: each.get("value", each.get("valueFrom"))
+            for each in container(self.auditor(overlay))["env"]
+        }
+        databases = {
+            database_variable(name): {
+                "secretKeyRef": {"name": f"{name}-database-audit", "key": "url"}
+            }
+            for name in AUDITED
+        }
+        provider = {PROVIDER_VARIABLE: "http://psp-sandbox"} if overlay == "development" else {}
+
+        assert told == databases | provider
+        passwords = {
+            role["passwordSecret"]["name"]
+            for cluster in manifests(overlay, "Cluster")
+            for role in cluster["spec"]["managed"]["roles"]
+        }
+        assert {each["secretKeyRef"]["name"] for each in databases.values()} <= passwords
+
+    def test_it_calls_no_service_and_nobody_calls_it(self, overlay: str) -> None:
+        auditor = pod_of(self.auditor(overlay))
+        others = [pod_of(each) for each in manifests(overlay, "Deployment")]
+        ports = (GRPC, 8080, 50052)
+        called = {
+            other.name
+            for other, port in itertools.product(others, ports)
+            if allowed(overlay, auditor, other, port)
+        }
+
+        assert called == ({"psp-sandbox"} if overlay == "development" else set())
+        assert not any(
+            allowed(overlay, other, auditor, port)
+            for other, port in itertools.product(others, ports)
+        )
+
+
 class TestCertificates:
     @pytest.mark.parametrize("service", SERVICE_NAMES)
     def test_a_service_shows_who_it_is(self, service: str) -> None:
@@ -247,7 +305,7 @@ class TestEdges:
 
         assert of_the_policies == of_the_code
 
-    def test_a_database_is_reached_by_its_service_and_its_migration_only(
+    def test_a_database_is_reached_by_its_service_its_migration_and_the_auditor_only(
         self, overlay: str
     ) -> None:
         callers = [
@@ -262,7 +320,7 @@ class TestEdges:
         assert reached == {
             (name, f"{service.name}-database")
             for service in BACKENDS
-            for name in (service.name, f"{service.name}-migrate")
+            for name in (service.name, f"{service.name}-migrate", AUDITOR.name)
         }
 
     def test_every_service_speaks_to_nats_and_nobody_else_does(self, overlay: str) -> None:
@@ -274,7 +332,9 @@ class TestEdges:
 
         assert speaking == set(SERVICE_NAMES)
 
-    def test_every_service_may_tell_the_collector_and_nobody_else_does(self, overlay: str) -> None:
+    def test_services_and_the_auditor_may_tell_the_collector_and_nobody_else_does(
+        self, overlay: str
+    ) -> None:
         pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
         pods += [pod_of(each) for each in manifests(overlay, "Job")]
         collectors = [pod for pod in pods if pod.name == "opentelemetry-collector"]
@@ -282,7 +342,7 @@ class TestEdges:
         assert len(collectors) == (overlay == "production")
         for collector in collectors:
             telling = {pod.name for pod in pods if allowed(overlay, pod, collector, 4317)}
-            assert telling == set(SERVICE_NAMES)
+            assert telling == {*SERVICE_NAMES, AUDITOR.name}
 
     def test_what_no_policy_names_may_do_nothing(self, overlay: str) -> None:
         stranger = Pod("stranger", (("app.kubernetes.io/name", "stranger"),))
@@ -294,4 +354,8 @@ class TestEdges:
 
 def test_the_folder_of_every_service_is_part_of_the_platform() -> None:
     base = Path(__file__).resolve().parents[2] / "base"
-    assert {path.name for path in base.iterdir() if path.is_dir()} == {*SERVICE_NAMES, "platform"}
+    assert {path.name for path in base.iterdir() if path.is_dir()} == {
+        *SERVICE_NAMES,
+        AUDITOR.name,
+        "platform",
+    }

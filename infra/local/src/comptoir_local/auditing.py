@@ -31,7 +31,7 @@ def _addresses(workspace: Workspace) -> Addresses | None:
     state = workspace.running()
     if state is not None:
         provider = f"http://{state['addresses'][PROVIDER.name]}"
-        return Addresses(databases=state["database_urls"], provider=provider)
+        return Addresses(databases=state["audit_urls"], provider=provider)
     try:
         return from_environment(os.environ)
     except NotSet:

@@ -1,4 +1,4 @@
-"""One database and two roles per service on a PostgreSQL server, embedded or not."""
+"""One database and three roles per service on a PostgreSQL server, embedded or not."""
 
 import hashlib
 import hmac
@@ -9,16 +9,22 @@ import psycopg
 from psycopg import sql
 
 # What the roles may do is said once, for whatever makes databases.
-_PRIVILEGES = Path(__file__).resolve().parents[3] / "postgres" / "roles.sql"
-# Where PUBLIC may connect, nobody has said yet who else may.
+PRIVILEGES = Path(__file__).resolve().parents[3] / "postgres" / "roles.sql"
+# Where PUBLIC may connect, or the auditor may not, nobody has said yet who may.
 _LOOK = """
-SELECT pg_get_userbyid(datdba), has_database_privilege('public', datname, 'CONNECT')
-FROM pg_database WHERE datname = %s"""
+SELECT pg_get_userbyid(datdba), has_database_privilege('public', datname, 'CONNECT'),
+  has_database_privilege(%(auditor)s, datname, 'CONNECT')
+FROM pg_database WHERE datname = %(name)s"""
 
 
 def owner_of(database: str) -> str:
     """The role that owns the tables of a database; the one that serves bears its name."""
     return f"{database}_owner"
+
+
+def auditor_of(database: str) -> str:
+    """The role that only reads a database."""
+    return f"{database}_audit"
 
 
 class DatabaseServer:
@@ -32,22 +38,23 @@ class DatabaseServer:
         self._secret = secret
 
     def ensure_database(self, name: str) -> str:
-        """Create the database and its two roles unless they exist.
+        """Create the database and its roles unless they exist.
 
         Returns the URL of the role that serves, `name`, which can read and write rows.
         """
-        owner = owner_of(name)
+        owner, auditor = owner_of(name), auditor_of(name)
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
             self._ensure_role(connection, name)
             self._ensure_role(connection, owner)
-            found = connection.execute(_LOOK, [name]).fetchone()
+            self._ensure_role(connection, auditor)
+            found = connection.execute(_LOOK, {"name": name, "auditor": auditor}).fetchone()
             if found is None:
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(
                         sql.Identifier(name), sql.Identifier(owner)
                     )
                 )
-        if found != (owner, False):
+        if found != (owner, False, True):
             self._share_out(name, found is not None and found[0] != owner)
         return self.url(name)
 
@@ -55,13 +62,17 @@ class DatabaseServer:
         """The URL of `database` for migrations (default: as the owner of the one of that name)."""
         return self.url(database, owner_of(name or database))
 
+    def auditor_url(self, database: str, name: str | None = None) -> str:
+        """The URL of `database` as its auditor (default: that of the one of that name)."""
+        return self.url(database, auditor_of(name or database))
+
     def _share_out(self, name: str, is_old: bool) -> None:
         admin = self._at(self.admin_url, name)
         with psycopg.connect(admin, autocommit=True) as connection:
             if is_old:  # made when the role that serves still owned its tables
                 role, owner = sql.Identifier(name), sql.Identifier(owner_of(name))
                 connection.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(role, owner))
-            connection.execute(_PRIVILEGES.read_bytes())
+            connection.execute(PRIVILEGES.read_bytes())
 
     def _ensure_role(self, connection: psycopg.Connection, name: str) -> None:
         role, password = sql.Identifier(name), sql.Literal(self._password(name))

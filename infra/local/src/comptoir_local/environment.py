@@ -36,9 +36,11 @@ class Surroundings:
     addresses: dict[str, str]
     """host:port by name of the process."""
     database_urls: dict[str, str]
-    """As the roles that serve; what an auditor reads with, too."""
+    """As the roles that serve."""
     owner_urls: dict[str, str]
     """As the owners of the tables."""
+    audit_urls: dict[str, str]
+    """As the roles that only read."""
     nats_urls: dict[str, str]
     """Of each service; an administrator's where there is only one user."""
     keys: ServiceKeys
@@ -106,7 +108,7 @@ class Surroundings:
     @property
     def audited(self) -> Addresses:
         """What an auditor compares."""
-        return Addresses(databases=self.database_urls, provider=self.provider_url)
+        return Addresses(databases=self.audit_urls, provider=self.provider_url)
 
     def of_auditor(self) -> dict[str, str]:
         """The environment of the job that looks for differences."""

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -230,12 +230,13 @@ class Platform:
             if service.has_database
         }
 
-    def _owner_urls(self) -> dict[str, str]:
-        assert self._database is not None
-        return {each.name: self._database.owner_url(each.database) for each in BACKENDS}
+    @staticmethod
+    def _urls(url_of: Callable[[str], str]) -> dict[str, str]:
+        return {each.name: url_of(each.database) for each in BACKENDS}
 
     def _settle(self, database_urls: dict[str, str]) -> Surroundings:
         """Choose the ports: processes name each other in their environment, before they run."""
+        assert self._database is not None
         count = self._options.replicas
         names = [name for service in BACKENDS for name in service.replicas(count)]
         names.append(PROVIDER.name)
@@ -247,7 +248,8 @@ class Platform:
         return Surroundings(
             addresses={name: f"127.0.0.1:{port}" for name, port in ports.items()},
             database_urls=database_urls,
-            owner_urls=self._owner_urls(),
+            owner_urls=self._urls(self._database.owner_url),
+            audit_urls=self._urls(self._database.auditor_url),
             nats_urls=self._nats_urls or {each.name: self._nats_url for each in SERVICES},
             keys=self._keys,
             journal=self._workspace.journal,
@@ -342,6 +344,7 @@ class Platform:
                 "processes": {name: child.pid for name, child in self.children.items()},
                 "database_urls": self.surroundings.database_urls,
                 "owner_urls": self.surroundings.owner_urls,
+                "audit_urls": self.surroundings.audit_urls,
                 "nats_urls": self.surroundings.nats_urls,
                 "certificates": str(self._protection.folder) if self._protection else "",
             }

@@ -1,4 +1,4 @@
-"""Two roles per database: the one that serves changes rows, the owner changes tables."""
+"""Three roles per database: one that serves changes rows, the owner changes tables, one reads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from comptoir_local.databases import DatabaseServer
+from comptoir_local.databases import PRIVILEGES, DatabaseServer
 
 _TABLES = """
 CREATE TABLE note (number bigint GENERATED ALWAYS AS IDENTITY, text text);
@@ -87,12 +87,75 @@ class TestWhoServes:
 
             assert row.fetchone() == (False,)
 
-    @pytest.mark.parametrize("role", ["shop", "shop_owner"])
+    @pytest.mark.parametrize("role", ["shop", "shop_owner", "shop_audit"])
     @pytest.mark.parametrize("database", ["neighbour", "postgres", "template1"])
     def test_opens_no_other_database(self, shop: DatabaseServer, role: str, database: str) -> None:
         shop.ensure_database("neighbour")
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             psycopg.connect(shop.url(database, role))
+
+
+class TestWhoReads:
+    def test_sees_every_row_of_tables_that_a_migration_made(self, shop: DatabaseServer) -> None:
+        with connected(shop.url("shop")) as service:
+            service.execute("INSERT INTO note (text) VALUES ('a')")
+        with connected(shop.auditor_url("shop")) as auditor:
+            row = auditor.execute("SELECT text FROM note").fetchone()
+        with connected(shop.url("shop")) as service:
+            service.execute("DELETE FROM note")
+
+        assert row == ("A",)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "INSERT INTO note (text) VALUES ('a')",
+            "UPDATE note SET text = 'a'",
+            "DELETE FROM note",
+            "SELECT * FROM note FOR UPDATE",
+            "SELECT nextval('counted')",
+            "TRUNCATE note",
+            "DROP TABLE note",
+            "CREATE TABLE mine ()",
+            "CREATE TEMP TABLE mine ()",
+            "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "COPY note TO PROGRAM 'cat'",
+            "SET ROLE shop",
+            "SET ROLE shop_owner",
+        ],
+    )
+    def test_changes_nothing(self, shop: DatabaseServer, statement: str) -> None:
+        with (
+            connected(shop.auditor_url("shop")) as auditor,
+            pytest.raises(errors.InsufficientPrivilege),
+        ):
+            auditor.execute(statement.encode())
+
+    def test_is_let_into_a_database_that_was_made_without_it(
+        self, postgres_server: DatabaseServer
+    ) -> None:
+        postgres_server.ensure_database("early")
+        with connected(postgres_server.owner_url("early")) as owner:
+            owner.execute("CREATE TABLE kept AS SELECT 7 AS value")
+            owner.execute("REVOKE ALL ON DATABASE early FROM early_audit")
+            owner.execute("REVOKE ALL ON SCHEMA public FROM early_audit")
+            owner.execute("REVOKE ALL ON kept FROM early_audit")
+
+        postgres_server.ensure_database("early")
+
+        with connected(postgres_server.auditor_url("early")) as auditor:
+            assert auditor.execute("SELECT value FROM kept").fetchone() == (7,)
+
+    def test_need_not_exist(self, postgres_server: DatabaseServer) -> None:
+        with connected(postgres_server.admin_url) as connection:
+            connection.execute("CREATE ROLE alone LOGIN PASSWORD 'x'")
+            connection.execute("CREATE ROLE alone_owner")
+            connection.execute("CREATE DATABASE alone OWNER alone_owner")
+        with connected(f"{postgres_server.admin_url.rpartition('/')[0]}/alone") as connection:
+            connection.execute(PRIVILEGES.read_bytes())
+            row = connection.execute("SELECT has_schema_privilege('alone', 'public', 'USAGE')")
+
+            assert row.fetchone() == (True,)
 
 
 class TestDatabasesOfBefore:

@@ -72,6 +72,7 @@ def surroundings(folder: Path, *, replicas: int = 1) -> Surroundings:
         addresses={name: f"127.0.0.1:{port}" for port, name in enumerate(names, start=1)},
         database_urls={each.name: f"postgresql://{each.name}" for each in BACKENDS},
         owner_urls={},
+        audit_urls={},
         nats_urls={each.name: "nats://127.0.0.1:4222" for each in SERVICES},
         keys=ServiceKeys(folder),
         journal=folder / "journal",

@@ -7,7 +7,7 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
-from comptoir_local.databases import DatabaseServer, owner_of
+from comptoir_local.databases import DatabaseServer, auditor_of, owner_of
 
 _numbers = itertools.count(1)
 
@@ -36,7 +36,7 @@ class Clones:
         self._connection.close()
 
     def clone(self, template: str) -> str:
-        """The name of a new copy of database `template`, with the same two roles."""
+        """The name of a new copy of database `template`, with the same three roles."""
         self._drop_retired()
         name = f"{template}_{next(_numbers)}"
         self._connection.execute(
@@ -49,8 +49,10 @@ class Clones:
             sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
         )
         self._connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
-                sql.Identifier(name), sql.Identifier(template)
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(
+                sql.Identifier(name),
+                sql.Identifier(template),
+                sql.Identifier(auditor_of(template)),
             )
         )
         return name
