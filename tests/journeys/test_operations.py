@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -15,14 +15,20 @@ import pytest
 import pytest_asyncio
 from rich.console import Console
 
+from comptoir.events.v1 import events_service_pb2
 from comptoir_local.catalogue.first import Door, ensure_catalogue
 from comptoir_local.databases import DatabaseServer
 from comptoir_local.demo.cast import Credentials, Stage, newcomer
 from comptoir_local.demo.play import poll
 from comptoir_local.embedded import EmbeddedNats, EmbeddedPostgres
 from comptoir_local.embedded.ports import free_port
+from comptoir_local.keys import ServiceKeys
 from comptoir_local.platform import Options, Platform
+from comptoir_local.stack import BACKENDS, SERVICES
 from comptoir_local.workspace import Workspace
+from comptoir_runtime.auth import ServiceIdentity, keys_of_jwks
+from comptoir_runtime.channel import Client, open_channel
+from comptoir_runtime.events_service import SERVICE as EVENTS
 from tests.journeys.pages import FOLDER, Operator, tried
 from tests.journeys.shop import Person, Shop, ok
 from tests.journeys.stage import JOURNEY
@@ -149,6 +155,7 @@ class TestOperations:
                 assert "events published again" in await site.operator.does("replay")
                 await self.dead_letters_are_looked_after(site)
                 await self.nobody_is_trusted_any_more(site, shop)
+                await site.operator.does("list-next-keys")
             await self.local_secrets_are_new(site)
 
     async def dead_letters_are_looked_after(self, site: Site) -> None:
@@ -170,7 +177,7 @@ class TestOperations:
 
     async def local_secrets_are_new(self, site: Site) -> None:
         before = site.workspace.secret("database-roles")
-        await site.operator.does("renew-local-secrets")
+        await site.operator.does("use-next-keys", "renew-local-secrets")
         async with site.running() as shop:
             assert site.workspace.secret("database-roles") != before
             former = Person(shop.http, site.former_token)
@@ -181,7 +188,25 @@ class TestOperations:
             assert refused.status_code == 401
             assert ok(await known_order(person, site.order))["id"] == site.order
             ok(await person.place(await person.cart(await shop.goods())))
+            await self.old_and_new_keys_are_believed(site)
             await until_healthy(site)
+        await site.operator.does("forget-old-keys")
+        keys = ServiceKeys(site.workspace.keys)
+        assert len(keys_of_jwks(keys.jwks)) == len(SERVICES)
+
+    async def old_and_new_keys_are_believed(self, site: Site) -> None:
+        """By every service, in what it is asked by who signs with the one and with the other."""
+        keys, state = ServiceKeys(site.workspace.keys), site.workspace.running()
+        assert state is not None
+        listed = keys_of_jwks(keys.jwks)
+        for name in (each.name for each in BACKENDS):
+            new = keys.private(name)
+            for path in (new, new.with_suffix(".old.pem")):
+                identity = ServiceIdentity.from_pem(name, path, listed)
+                async with open_channel(state["addresses"][name], identity, [EVENTS]) as channel:
+                    request: Any = events_service_pb2.ListDeadLettersRequest()
+                    await Client(channel, EVENTS).call("ListDeadLetters", request, timeout=30)
+        assert len(listed) == 2 * len(SERVICES)
 
     async def test_every_block_that_claims_so_was_tried(self, site: Site) -> None:
         assert set(site.operator.done) == set(tried())

@@ -1,6 +1,7 @@
-"""Two of everything: the demo once more, and what only shows when there are two.
+"""Two of everything, behind certificates: the demo once more, and what only shows with two.
 
-Each request goes to another gateway than the one before, and from there to another replica.
+Each request goes to another gateway than the one before, and from there to another replica. Two of
+everything without certificates are what `tests/faults/test_replicas.py` runs.
 """
 
 import asyncio
@@ -18,9 +19,11 @@ from comptoir_local.demo.api import Caller
 from comptoir_local.demo.play import Play, poll
 from comptoir_local.demo.provider import Provider
 from comptoir_local.environment import Surroundings
+from comptoir_local.stack import BACKENDS
 from tests.journeys import test_demo
 from tests.journeys.shop import LYON, Person, Shop, ok
 from tests.journeys.stage import JOURNEY, START_SECONDS, Alternating, a_platform, stage_of
+from tests.journeys.test_security import outcome
 
 # Twice as many processes have to start. First, as the first limit counts.
 pytestmark = [pytest.mark.timeout(START_SECONDS), *JOURNEY]
@@ -29,7 +32,8 @@ BUYERS, UNITS = 24, 10
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def twice() -> AsyncIterator[Surroundings]:
-    """A platform with two replicas of every service and of the gateway."""
+    """A platform with two replicas of every service and of the gateway, none of which trusts a
+    stranger."""
     async with a_platform(replicas=2, secure=True) as (platform, workspace):
         door = Door.of(platform.surroundings)
         await platform.during(ensure_catalogue(door, workspace.root, None, Console(quiet=True)))
@@ -118,6 +122,17 @@ class TestSessions:
                 for look in (one, other):
                     me = await Person(look, session["accessToken"]).get("/v1/customers/me")
                     assert me["id"] == registered["id"]
+
+
+class TestStrangers:
+    @pytest.mark.parametrize("called", [each.name for each in BACKENDS])
+    async def test_no_replica_takes_a_call_of_whom_the_picture_does_not_name(
+        self, twice: Surroundings, called: str
+    ) -> None:
+        for replica in (called, f"{called}-2"):
+            assert await outcome(twice, "pim", called, replica) == (
+                "UNAUTHENTICATED" if called == "pim" else "CALLER_NOT_ADMITTED"
+            )
 
 
 class TestRush:

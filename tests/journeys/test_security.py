@@ -105,10 +105,11 @@ async def test_no_log_holds_a_secret(secured: tuple[Platform, Workspace]) -> Non
     } == set()
 
 
-async def outcome(around: Surroundings, caller: str, called: str) -> str:
+async def outcome(around: Surroundings, caller: str, called: str, replica: str = "") -> str:
+    """The refusal of a caller who shows a service's certificate and no token."""
     assert around.protection is not None
     channel = open_channel(
-        around.addresses[called],
+        around.addresses[replica or called],
         None,
         name=called,
         certificates=Certificates(around.protection.files(caller)),

@@ -16,7 +16,7 @@ from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir.type.v1.money_pb2 import Money
 from comptoir_local.keys import ServiceKeys
 from comptoir_local.workspace import Workspace
-from comptoir_runtime.auth import ServiceIdentity
+from comptoir_runtime.auth import ServiceIdentity, keys_of_jwks
 from tests.load import echo
 from tests.load.figures import Figure, WrongResult, latencies
 from tests.load.processes import CLIENT, sample
@@ -35,9 +35,8 @@ Metadata: TypeAlias = Sequence[tuple[str, str]]
 
 async def measure(world: World, seconds: float = SECONDS) -> list[Figure]:
     """The echo before and after, so that a machine that gets busy is noticed."""
-    identity = ServiceIdentity.from_pem(
-        _CALLER, ServiceKeys(Workspace(world.data).keys).private(_CALLER)
-    )
+    keys = ServiceKeys(Workspace(world.data).keys)
+    identity = ServiceIdentity.from_pem(_CALLER, keys.private(_CALLER), keys_of_jwks(keys.jwks))
     metadata = (("authorization", identity.authorization()),)
     requests = _requests()
     body = next(requests)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
-from comptoir_runtime.auth import ServiceIdentity
+from comptoir_local.keys import ServiceKeys
+from comptoir_local.workspace import Workspace
+from comptoir_runtime.auth import ServiceIdentity, keys_of_jwks
 from tests.load.callers import Calls, Task, call, encoded
 from tests.load.figures import Figure, WrongResult, latencies
 from tests.load.processes import sample
@@ -89,7 +91,8 @@ async def _reserve(
 
 
 def _task(world: World, skus: Sequence[str], *, seconds: float = 0.0, calls: int = 0) -> Task:
-    key_file = world.data / "keys" / "orders.pem"
+    keys = ServiceKeys(Workspace(world.data).keys)
+    identity = ServiceIdentity.from_pem("orders", keys.private("orders"), keys_of_jwks(keys.jwks))
     bodies = [
         pb.ReserveRequest(
             lines=[stock_pb2.ReservationLine(sku=sku, location=WAREHOUSE, quantity=1)]
@@ -99,7 +102,7 @@ def _task(world: World, skus: Sequence[str], *, seconds: float = 0.0, calls: int
     return Task(
         address=world.addresses["inventory"],
         path=_PATH,
-        token=ServiceIdentity.from_pem("orders", key_file).authorization(),
+        token=identity.authorization(),
         bodies=encoded(bodies),
         at_once=CALLERS,
         seconds=seconds,

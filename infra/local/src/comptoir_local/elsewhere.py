@@ -19,12 +19,15 @@ def add_keys_arguments(parser: argparse.ArgumentParser) -> None:
     """What `comptoir keys` can be told."""
     parser.add_argument("--private", type=Path, required=True, metavar="DIR")
     parser.add_argument("--public", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--next", action="store_true", help="also the keys that follow, DIR/<service>.next.pem"
+    )
     parser.add_argument("services", nargs="+", metavar="SERVICE")
 
 
 def make_keys(asked: argparse.Namespace) -> int:
     """Makes the missing key pairs."""
-    ServiceKeys(asked.private, asked.public).ensure(asked.services)
+    ServiceKeys(asked.private, asked.public).ensure(asked.services, following=asked.next)
     return 0
 
 

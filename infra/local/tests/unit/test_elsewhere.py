@@ -22,6 +22,17 @@ class TestKeys:
         assert [path.name for path in private.iterdir()] == ["orders.pem"]
         assert [key["iss"] for key in json.loads(public.read_text())["keys"]] == ["service:orders"]
 
+    def test_the_key_that_follows_is_listed_before_it_is_used(self, tmp_path: Path) -> None:
+        private, public = tmp_path / "private", tmp_path / "services.jwks"
+        arguments = ["keys", "--next", "--private", str(private), "--public", str(public), "orders"]
+
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+
+        assert ended.value.code == 0
+        assert {path.name for path in private.iterdir()} == {"orders.pem", "orders.next.pem"}
+        assert len(json.loads(public.read_text())["keys"]) == 2
+
 
 class TestNatsUsers:
     def test_they_are_written_as_they_are_printed(self, tmp_path: Path) -> None:

@@ -181,18 +181,16 @@ class Service:
     async def _open(self, clock: Clock | None, trusted_keys: Iterable[VerificationKey]) -> None:
         settings, stack = self.settings, self._stack
         certificates = settings.certificates()
+        service_keys, identity = keys_of(self.name, settings)
         database = await connect(self.name, settings, clock)
         stack.push_async_callback(database.close)
         bus = Bus(settings.bus_url, self.name, certificates)
         bus.start()
         stack.push_async_callback(bus.close)
         database.announce_to(bus)
-        service_keys = keys_of_jwks(settings.service_jwks) if settings.service_jwks else []
         keyring = KeyRing(
             [*service_keys, *trusted_keys], functools.partial(load_keys, database.transactions)
         )
-        key = settings.service_key
-        identity = None if key is None else ServiceIdentity.from_pem(self.name, key)
         self.runtime = Runtime(settings, database, bus, keyring, identity, certificates)
         stack.push_async_callback(self.runtime.close)
 
@@ -237,6 +235,22 @@ class Service:
         self.address = await server.start()
         # Stopped first: callers leave before what serves them does.
         stack.push_async_callback(server.stop, settings.drain_seconds)
+
+
+def keys_of(name: str, settings: Settings) -> tuple[list[VerificationKey], ServiceIdentity | None]:
+    """Those of all services, and the service's own; raises `SettingsError`."""
+    listed: list[VerificationKey] = []
+    try:
+        if settings.service_jwks is not None:
+            listed = keys_of_jwks(settings.service_jwks)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"SERVICE_JWKS: {error}") from None
+    if settings.service_key is None:
+        return listed, None
+    try:
+        return listed, ServiceIdentity.from_pem(name, settings.service_key, listed)
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingsError(f"SERVICE_KEY: {error}") from None
 
 
 async def connect(name: str, settings: Settings, clock: Clock | None = None) -> Database:
@@ -302,10 +316,10 @@ def _parser(name: str, commands: Sequence[Command[S]]) -> argparse.ArgumentParse
 
 
 async def _operate(name: str, settings: Settings, asked: argparse.Namespace) -> None:
-    key, port = settings.service_key, settings.listen.rpartition(":")[2]
+    port = settings.listen.rpartition(":")[2]
     channel = open_channel(
         f"127.0.0.1:{port}",
-        None if key is None else ServiceIdentity.from_pem(name, key),
+        keys_of(name, settings)[1],
         [events_service.SERVICE],
         name=name,
         certificates=settings.certificates(),

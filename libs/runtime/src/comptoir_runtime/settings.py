@@ -52,9 +52,11 @@ class Settings:
     listen: str = "127.0.0.1:0"
     """host:port; port 0 takes a free one, named in the log field `listening`."""
     service_jwks: Path | None = None
-    """JWKS file with the public keys of the services; each key carries its issuer."""
+    """JWKS file with the public keys of the services; each key carries its issuer. A service may
+    have several, an old and a new one."""
     service_key: Path | None = None
-    """PEM file with this service's private key, for its outgoing calls."""
+    """PEM file with this service's private key, for its outgoing calls. Its kid is the one by which
+    `service_jwks` lists its public half."""
     tls_certificate: Path | None = None
     """PEM file with this service's certificate and what leads to its authority. With the two below
     gRPC and `tls://` to NATS are encrypted and both sides show who they are; none of them: off."""

@@ -279,6 +279,15 @@ class TestKeyRing:
         (key,) = keys_of_jwks(path)
         assert (key.kid, key.issuer) == ("service:orders", "service:orders")
 
+    def test_a_service_may_have_several_keys_and_a_name_has_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "jwks.json"
+        jwk = public_jwk(ORDERS_KEY, "service:orders")
+        path.write_text(json.dumps({"keys": [jwk, jwk | {"kid": "new"}]}))
+        assert {each.kid for each in keys_of_jwks(path)} == {"service:orders", "new"}
+        path.write_text(json.dumps({"keys": [jwk, jwk]}))
+        with pytest.raises(ValueError, match="two keys have this kid"):
+            keys_of_jwks(path)
+
     def test_a_jwks_file_cannot_bring_user_keys(self, tmp_path: Path) -> None:
         path = tmp_path / "jwks.json"
         path.write_text(json.dumps({"keys": [public_jwk(USER_KEY, USER_ISSUER)]}))
@@ -304,10 +313,29 @@ class TestServiceIdentity:
         assert identity.authorization() != first
 
     def test_reads_a_pem_file(self, tmp_path: Path) -> None:
-        path = tmp_path / "orders.pem"
-        path.write_bytes(
-            ORDERS_KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        )
-        identity = ServiceIdentity.from_pem("orders", path)
+        identity = ServiceIdentity.from_pem("orders", pem_of(ORDERS_KEY, tmp_path))
         header = jwt.get_unverified_header(identity.authorization().removeprefix("Bearer "))
         assert header == {"alg": "ES256", "typ": "at+jwt", "kid": "service:orders"}
+
+    async def test_its_key_bears_the_name_it_is_listed_by(self, tmp_path: Path) -> None:
+        new = SigningKey.generate("orders-2027")
+        listed = [trusted(ORDERS_KEY, "service:orders"), trusted(new, "service:orders")]
+        verifier = Verifier(KeyRing(listed))
+        for key in (ORDERS_KEY, new):
+            identity = ServiceIdentity.from_pem("orders", pem_of(key, tmp_path), listed)
+            token = identity.authorization().removeprefix("Bearer ")
+            assert jwt.get_unverified_header(token)["kid"] == key.kid
+            assert await verifier.verify(token) == Principal(Kind.SERVICE, "orders")
+
+    @pytest.mark.parametrize("issuer", ["service:orders", "service:cart"])
+    def test_a_key_that_nobody_would_believe_is_refused(self, tmp_path: Path, issuer: str) -> None:
+        path = pem_of(ORDERS_KEY, tmp_path)
+        other = ORDERS_KEY if issuer == "service:cart" else SigningKey.generate("other")
+        with pytest.raises(ValueError, match="the key of orders is not listed"):
+            ServiceIdentity.from_pem("orders", path, [trusted(other, issuer)])
+
+
+def pem_of(key: SigningKey, folder: Path) -> Path:
+    path = folder / "orders.pem"
+    path.write_bytes(key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path

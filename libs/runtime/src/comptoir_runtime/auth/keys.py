@@ -76,12 +76,19 @@ def verification_key(
 
 
 def keys_of_jwks(path: Path) -> list[VerificationKey]:
-    """The service keys of a JWKS file; each key names its issuer in `iss`."""
+    """The service keys of a JWKS file; each names its issuer in `iss`, several may name the same.
+
+    Raises `ValueError` for anything else, two keys of one name included.
+    """
     document = orjson.loads(path.read_bytes())
     keys = [verification_key(jwk, jwk.get("iss", "")) for jwk in document["keys"]]
+    kids: set[str] = set()
     for key in keys:
         if not key.issuer.startswith(service_issuer("")):
             raise ValueError(f"key {key.kid}: issuer must be service:<name>")
+        if key.kid in kids:
+            raise ValueError(f"key {key.kid}: two keys have this kid")
+        kids.add(key.kid)
     return keys
 
 

@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from comptoir_local.databases import DatabaseServer
+from comptoir_local.keys import ServiceKeys
 from comptoir_runtime.errors import from_rpc_error
 
 # A package with everything a service has, and nothing to do. Its name is that of a contract
@@ -157,6 +158,19 @@ class TestMain:
     async def test_compares_tables_and_database(self, program: Program) -> None:
         await program.migrate()
         assert await program.migrate("--check") == 0
+
+    async def test_a_key_that_is_not_listed_ends_it_before_anybody_is_refused(
+        self, program: Program, tmp_path: Path
+    ) -> None:
+        keys, others = ServiceKeys(tmp_path / "keys"), ServiceKeys(tmp_path / "others")
+        keys.ensure(["events"])
+        others.ensure(["events"])
+        told = {"SERVICE_KEY": str(keys.private("events")), "SERVICE_JWKS": str(others.jwks)}
+        code, _, err = await program.finish(**told)
+        assert (code, err.strip()) == (
+            2,
+            "settings: SERVICE_KEY: the public half of the key of events is not listed",
+        )
 
     async def test_names_wrong_settings_and_exits_with_2(self, program: Program) -> None:
         code, _, err = await program.finish(POOL_SIZE="many", ENVIRONMENT="moon")
