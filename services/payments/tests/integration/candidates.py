@@ -73,15 +73,14 @@ def fake() -> Candidate:
 
 @asynccontextmanager
 async def sandbox(url: str) -> AsyncIterator[Candidate]:
-    http = HttpClient(url, 2)
     tokens: dict[Card, str] = {
         "good": "pm_card_visa",
         "declined": "pm_card_declined",
         "challenge": "pm_card_3ds",
         "pending": "pm_card_delayed",
     }
-    yield Candidate(Sandbox(http, ()), tokens)
-    http.close()
+    async with closing(HttpClient(url, 2)) as http:
+        yield Candidate(Sandbox(http, ()), tokens)
 
 
 @asynccontextmanager
@@ -93,7 +92,8 @@ async def localstripe(url: str) -> AsyncIterator[Candidate]:
             "challenge": await card_token(front, "4000002500003155"),
             "pending": "pm_card_visa",
         }
-        yield Candidate(_stripe(front), tokens, LOCALSTRIPE_FAULTS)
+        async with closing(HttpClient(front.url, 10)) as http:
+            yield Candidate(_stripe(http), tokens, LOCALSTRIPE_FAULTS)
 
 
 @asynccontextmanager
@@ -105,7 +105,8 @@ async def stateful_mock(url: str) -> AsyncIterator[Candidate]:
             "challenge": "tok_visa",
             "pending": "tok_visa",
         }
-        yield Candidate(_stripe(front), tokens, STATEFUL_MOCK_FAULTS)
+        async with closing(HttpClient(front.url, 10)) as http:
+            yield Candidate(_stripe(http), tokens, STATEFUL_MOCK_FAULTS)
 
 
 async def card_token(front: Front, number: str) -> str:
@@ -116,5 +117,13 @@ async def card_token(front: Front, number: str) -> str:
     return str(made["id"])
 
 
-def _stripe(front: Front) -> Stripe:
-    return Stripe(HttpClient(front.url, 10), API_KEY, (WEBHOOK_SECRET,))
+def _stripe(http: HttpClient) -> Stripe:
+    return Stripe(http, API_KEY, (WEBHOOK_SECRET,))
+
+
+@asynccontextmanager
+async def closing(http: HttpClient) -> AsyncIterator[HttpClient]:
+    try:
+        yield http
+    finally:
+        await http.close()

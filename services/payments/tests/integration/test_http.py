@@ -1,6 +1,7 @@
-"""The small HTTP client against servers that behave, and servers that do not."""
+"""Calls to a provider whose server behaves, and to servers that do not."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import pytest
 
 from comptoir_payments.providers.contract import Broken, TimedOut, Unreachable
 from comptoir_payments.providers.http import HttpClient
+from comptoir_runtime import deadline
 from comptoir_runtime.errors import NetworkCallInTransaction
 from comptoir_runtime.guard import inside_transaction
 
@@ -29,7 +31,8 @@ class Server:
         try:
             while self.answers:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                _, _, told = head.lower().partition(b"content-length: ")
+                length = int(told.split(b"\r\n")[0] or 0)
                 self.requests.append(head + await reader.readexactly(length))
                 await asyncio.sleep(self.pause)
                 answer = self.answers.pop(0)
@@ -66,7 +69,7 @@ class TestRequests:
             for _ in range(3):
                 assert (await client.get("/a")).body == b"{}"
         assert server.connections == 1
-        assert server.requests[0].startswith(b"GET /api/a HTTP/1.1\r\nhost: 127.0.0.1:")
+        assert server.requests[0].lower().startswith(b"get /api/a http/1.1\r\nhost: 127.0.0.1:")
 
     async def test_the_body_and_its_headers_are_sent(self) -> None:
         server = Server(OK)
@@ -75,7 +78,7 @@ class TestRequests:
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
         assert body == b'{"amount":1}'
         assert b"\r\nidempotency-key: pop_1" in head
-        assert b"\r\ncontent-length: 12\r\n" in head + b"\r\n"
+        assert b"\r\ncontent-length: 12\r\n" in head.lower() + b"\r\n"
 
     async def test_calls_at_once_have_a_connection_each(self) -> None:
         server = Server(*[OK] * 5, pause=0.05)
@@ -109,6 +112,35 @@ class TestFailures:
         client = HttpClient(f"http://127.0.0.1:{unused_tcp_port}", 1)
         with pytest.raises(Unreachable):
             await client.get("/")
+        await client.close()
+
+    async def test_nobody_opens(self) -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+            place = server.getsockname()
+            # Those that wait to be let in: from now on the machine answers nobody else.
+            waiting = [socket.create_connection(place)]
+            client = HttpClient(f"http://127.0.0.1:{place[1]}", 0.2)
+            with pytest.raises(Unreachable):
+                await client.post("/", b"{}", {})
+            await client.close()
+            for each in waiting:
+                each.close()
+
+    async def test_no_time_left_to_ask(self) -> None:
+        server = Server(OK)
+        async with client_of(server) as client:
+            deadline.begin(0.2)
+            with pytest.raises(Unreachable):
+                await client.post("/", b"{}", {})
+        assert server.requests == []
+
+    async def test_what_may_have_arrived_is_not_sent_again(self) -> None:
+        server = Server(OK, None, OK)
+        async with client_of(server) as client:
+            await client.post("/", b"1", {})
+            with pytest.raises(Broken):
+                await client.post("/", b"2", {})
+        assert [each[-1:] for each in server.requests] == [b"1", b"2"]
 
     async def test_no_answer_in_time(self) -> None:
         server = Server(OK, pause=5)

@@ -69,7 +69,7 @@ async def stripe_that(
     try:
         yield Stripe(http, "sk_test_secret", ()), script
     finally:
-        http.close()
+        await http.close()
         await runner.cleanup()
 
 
@@ -333,3 +333,4 @@ class TestFailures:
         http = HttpClient(f"http://127.0.0.1:{unused_tcp_port}", 1)
         with pytest.raises(Unreachable):
             await Stripe(http, "sk_test_secret", ()).authorise("pop_1", WISH)
+        await http.close()

@@ -1,8 +1,8 @@
 """Carries the SDK's requests over our own connections.
 
 The SDK finds out itself what to send and what an answer means. What it brings along to send it with
-is a second HTTP client in our memory, and one that hides what we must know: whether a call can have
-arrived. Ours says so, and it keeps calls out of transactions and within the caller's time.
+hides what we must know: whether a call can have arrived. Ours says so, and it keeps calls out of
+transactions and within the caller's time.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Transport(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        body = b"" if post_data is None else str(post_data).encode()
+        body = None if post_data is None else str(post_data).encode()
         path = url.removeprefix(PLACE)
         answer = await self._http.send(method.upper(), path, body, headers)
         return answer.body, answer.status, {}
