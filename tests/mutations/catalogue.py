@@ -274,6 +274,20 @@ ORDERS = (
         f"{_ORDERS_TESTS}/test_fulfilling.py -k until_payments_answer",
     ),
     Mutant(
+        "what was taken is not compared with what was agreed",
+        f"{_ORDERS}/operations/collecting.py",
+        "            if not data.agrees(taken.authorised, taken.captured, taken.currency):\n",
+        "            if not data.currency:\n",
+        f"{_ORDERS_TESTS}/test_capture_amounts.py -k not_agreed",
+    ),
+    Mutant(
+        "the first parcel pays for all that is still to leave",
+        f"{_ORDERS}/operations/collecting.py",
+        "departures.amount_left(before), gone.amount)",
+        "departures.amount_left(before), after.content.totals.total)",
+        f"{_ORDERS_TESTS}/test_fulfilling.py -k what_a_parcel_costs",
+    ),
+    Mutant(
         "money that turns up after the end is kept",
         f"{_ORDERS}/operations/news.py",
         "wake) in (State.FAILED, State.CANCELLED):",

@@ -1,10 +1,12 @@
 """A shop that is open: orders placed through gRPC, with what a test wants to look at."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
+from comptoir_orders.domain import schedule
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests import factories
 from services.orders.tests.factories import unique
@@ -82,6 +84,18 @@ class Shop:
             while (found := await self.get(order)).captured.amount != amount:  # noqa: ASYNC110 - another process's doing
                 await asyncio.sleep(0.01)
         return found
+
+    async def until_overdue(self, order: str) -> tuple[int, str]:
+        """What staff are shown an hour later: kind and trouble of what is about the order."""
+        self.harness.clock.advance((schedule.REVIEW + timedelta(minutes=1)).total_seconds())
+        async with asyncio.timeout(_UNTIL_SECONDS):
+            while True:
+                request = pb.ListOverdueProcessesRequest()
+                listed = await self.harness.call("ListOverdueProcesses", request, self.office)
+                for each in listed.processes:
+                    if each.order == order and each.trouble:
+                        return each.kind, each.trouble
+                await asyncio.sleep(0.02)
 
     async def events(self) -> list[str]:
         """The names of the facts told, oldest first."""

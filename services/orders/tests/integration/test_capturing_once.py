@@ -1,12 +1,10 @@
 """Payments that can be captured once: what the first capture does not take is given back."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
 
 from comptoir.orders.v1 import order_pb2
-from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir_orders.domain import schedule
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests.integration.shop import Shop
@@ -28,19 +26,6 @@ async def in_two_parcels(shop: Shop) -> order_pb2.Order:
 def taken(shop: Shop) -> list[int]:
     (payment,) = shop.town.payments.by_id.values()
     return list(payment.captured.values())
-
-
-async def until_overdue(shop: Shop, order: str) -> tuple[int, str]:
-    """What staff are shown an hour later: kind and trouble of what is about the order."""
-    shop.harness.clock.advance((schedule.REVIEW + timedelta(minutes=1)).total_seconds())
-    async with asyncio.timeout(10):
-        while True:
-            request = pb.ListOverdueProcessesRequest()
-            listed = await shop.harness.call("ListOverdueProcesses", request, shop.office)
-            for each in listed.processes:
-                if each.order == order and each.trouble:
-                    return each.kind, each.trouble
-            await asyncio.sleep(0.02)
 
 
 class TestCapturingOnce:
@@ -67,7 +52,7 @@ class TestCapturingOnce:
         assert taken(shop) == [2490]
 
         await shop.ship(first.id)
-        assert await until_overdue(shop, order.id) == (
+        assert await shop.until_overdue(order.id) == (
             order_pb2.Process.KIND_CAPTURE,
             "CAPTURE_EXCEEDS_AUTHORISATION",
         )
