@@ -118,7 +118,7 @@ class TestDisputes:
         assert await until_reviewed(buyer, path) == []
 
     async def test_lost(self, shop: Shop) -> None:
-        buyer = await shop.visitor()
+        buyer, who = await customer(shop)
         path, payment = await bought(shop, buyer)
 
         await shop.provider.lets(payment["providerReference"], "dispute")
@@ -128,6 +128,13 @@ class TestDisputes:
         assert reasons == ["REASON_PAYMENT_CHARGED_BACK"]
         now = await shop.admin.get(f"/v1/payments/{payment['id']}")
         assert now["chargedBackAmount"] == euros("80.00")
+
+        async def touches() -> list[str]:
+            told = (await buyer.get(f"/v1/customers/{who}/timeline"))["touches"]
+            return sorted(each["kind"] for each in told if "DISPUTE" in each["kind"])
+
+        wanted = ["KIND_DISPUTE_LOST", "KIND_PAYMENT_DISPUTED"]
+        assert await poll(touches, lambda seen: seen == wanted) == wanted
 
 
 class TestASecondTry:

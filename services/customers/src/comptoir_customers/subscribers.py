@@ -16,6 +16,14 @@ from comptoir_runtime.ids import new_id
 from comptoir_runtime.money import to_minor
 from comptoir_runtime.timestamps import moment_of
 
+MoneyMoved = (
+    payments_pb2.PaymentCaptured
+    | payments_pb2.PaymentRefunded
+    | payments_pb2.PaymentRefundFailed
+    | payments_pb2.PaymentDisputed
+    | payments_pb2.PaymentDisputeClosed
+)
+
 
 def subscriptions() -> list[Subscription]:
     """What this service wants to know of its neighbours."""
@@ -37,6 +45,9 @@ def subscriptions() -> list[Subscription]:
             {
                 payments_pb2.PaymentCaptured: payment_captured,
                 payments_pb2.PaymentRefunded: payment_refunded,
+                payments_pb2.PaymentRefundFailed: refund_failed,
+                payments_pb2.PaymentDisputed: payment_disputed,
+                payments_pb2.PaymentDisputeClosed: dispute_closed,
             },
         ),
     ]
@@ -92,6 +103,22 @@ async def payment_refunded(session: Session, event: payments_pb2.PaymentRefunded
     timeline.remember(session, _money_touch(TouchKind.REFUNDED, event))
 
 
+async def refund_failed(session: Session, event: payments_pb2.PaymentRefundFailed) -> None:
+    """Money that was given back has come back, and is still owed."""
+    timeline.remember(session, _money_touch(TouchKind.REFUND_FAILED, event))
+
+
+async def payment_disputed(session: Session, event: payments_pb2.PaymentDisputed) -> None:
+    """The payer's bank has taken an amount back."""
+    timeline.remember(session, _money_touch(TouchKind.PAYMENT_DISPUTED, event))
+
+
+async def dispute_closed(session: Session, event: payments_pb2.PaymentDisputeClosed) -> None:
+    """The payer's bank has decided."""
+    kind = TouchKind.DISPUTE_WON if event.won else TouchKind.DISPUTE_LOST
+    timeline.remember(session, _money_touch(kind, event))
+
+
 def _order_touch(kind: TouchKind, order: order_pb2.Order, moment: Timestamp) -> Touch:
     return Touch(
         new_id("tch"),
@@ -122,9 +149,7 @@ def _goods_touch(
     )
 
 
-def _money_touch(
-    kind: TouchKind, event: payments_pb2.PaymentCaptured | payments_pb2.PaymentRefunded
-) -> Touch:
+def _money_touch(kind: TouchKind, event: MoneyMoved) -> Touch:
     payment = event.payment
     return Touch(
         new_id("tch"),

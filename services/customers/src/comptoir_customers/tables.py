@@ -121,7 +121,7 @@ class TouchRow(SQLModel, table=True):
 
     __tablename__ = "touch"
     __table_args__: ClassVar[tuple[Any, ...]] = (
-        CheckConstraint("kind BETWEEN 1 AND 10", name="kind"),
+        CheckConstraint("kind BETWEEN 1 AND 14", name="kind"),
         Index("ix_touch_subject", "subject", "happened_at", "id"),
     )
 

@@ -172,6 +172,15 @@ class TestRedelivery(RedeliverySuite):
         payments_pb2.PaymentRefunded: lambda _: payments_pb2.PaymentRefunded(
             payment_id="pay_1", payment=_payment(), amount=PRICE
         ),
+        payments_pb2.PaymentRefundFailed: lambda _: payments_pb2.PaymentRefundFailed(
+            payment_id="pay_1", payment=_payment(), amount=PRICE
+        ),
+        payments_pb2.PaymentDisputed: lambda _: payments_pb2.PaymentDisputed(
+            payment_id="pay_1", payment=_payment(), amount=PRICE
+        ),
+        payments_pb2.PaymentDisputeClosed: lambda _: payments_pb2.PaymentDisputeClosed(
+            payment_id="pay_1", payment=_payment(), amount=PRICE
+        ),
     }
 
 

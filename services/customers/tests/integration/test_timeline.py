@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.cart.v1 import events_pb2 as cart_pb2
@@ -9,6 +11,8 @@ from comptoir.customers.v1 import customer_pb2
 from comptoir.customers.v1 import customers_service_pb2 as pb
 from comptoir.orders.v1 import events_pb2 as orders_pb2
 from comptoir.orders.v1 import order_pb2
+from comptoir.payments.v1 import events_pb2 as payments_pb2
+from comptoir.payments.v1 import payment_pb2
 from comptoir.type.v1 import money_pb2
 from comptoir_testing.harness import ServiceHarness
 
@@ -16,13 +20,17 @@ CUSTOMER = "cus_one"
 VISITOR = "vis_one"
 
 
-async def kinds(harness: ServiceHarness, subject: str) -> list[int]:
+async def timeline(harness: ServiceHarness, subject: str) -> list[customer_pb2.Touch]:
     answer = await harness.call(
         "GetTimeline",
         pb.GetTimelineRequest(customer=subject),
         harness.tokens.staff("customers.read"),
     )
-    return [touch.kind for touch in answer.touches]
+    return list(answer.touches)
+
+
+async def kinds(harness: ServiceHarness, subject: str) -> list[int]:
+    return [touch.kind for touch in await timeline(harness, subject)]
 
 
 def created(seconds: int) -> cart_pb2.CartCreated:
@@ -75,4 +83,53 @@ class TestTimeline:
         event.order.customer = ""
         before = await harness.snapshot(ignoring=frozenset({"inbox"}))
         await harness.deliver(event)
+        assert not before.changes_to(await harness.snapshot(ignoring=frozenset({"inbox"})))
+
+
+def about(seconds: int) -> dict[str, Any]:
+    """Which payment an event is about, as it was at that time."""
+    time = Timestamp(seconds=seconds)
+    payment = payment_pb2.Payment(id="pay_1", order="ord_1", payer=CUSTOMER, update_time=time)
+    return {"payment_id": payment.id, "payment": payment}
+
+
+class TestAfterPayment:
+    async def test_a_refund_that_failed_and_a_dispute_are_told(
+        self, harness: ServiceHarness
+    ) -> None:
+        refund = money_pb2.Money(currency="EUR", amount="5.00")
+        disputed = money_pb2.Money(currency="EUR", amount="14.99")
+        told = payments_pb2
+        for event in (
+            told.PaymentRefunded(**about(10), amount=refund),
+            told.PaymentRefundFailed(**about(20), amount=refund),
+            told.PaymentDisputed(**about(30), amount=disputed),
+            told.PaymentDisputeClosed(**about(40), amount=disputed, won=True),
+            told.PaymentDisputed(**about(50), amount=disputed),
+            told.PaymentDisputeClosed(**about(60), amount=disputed),
+        ):
+            await harness.deliver(event)
+
+        touches = await timeline(harness, CUSTOMER)
+
+        kind = customer_pb2.Touch
+        assert [(each.kind, each.amount.amount, each.time.seconds) for each in touches] == [
+            (kind.KIND_DISPUTE_LOST, "14.99", 60),
+            (kind.KIND_PAYMENT_DISPUTED, "14.99", 50),
+            (kind.KIND_DISPUTE_WON, "14.99", 40),
+            (kind.KIND_PAYMENT_DISPUTED, "14.99", 30),
+            (kind.KIND_REFUND_FAILED, "5.00", 20),
+            (kind.KIND_REFUNDED, "5.00", 10),
+        ]
+        assert {each.reference for each in touches} == {"ord_1"}
+
+    async def test_those_of_somebody_unknown_are_nobodys(self, harness: ServiceHarness) -> None:
+        payment = payment_pb2.Payment(id="pay_1", order="ord_1")
+        amount = money_pb2.Money(currency="EUR", amount="5.00")
+        before = await harness.snapshot(ignoring=frozenset({"inbox"}))
+
+        await harness.deliver(
+            payments_pb2.PaymentDisputed(payment_id="pay_1", payment=payment, amount=amount)
+        )
+
         assert not before.changes_to(await harness.snapshot(ignoring=frozenset({"inbox"})))

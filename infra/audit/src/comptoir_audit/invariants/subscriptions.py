@@ -21,7 +21,15 @@ SUBSCRIPTIONS: Mapping[tuple[str, str], frozenset[str]] = {
     ("orders", "inventory"): frozenset(
         {"OrderPlaced", "FulfilmentShipped", "FulfilmentHandedOver"}
     ),
-    ("payments", "customers"): frozenset({"PaymentCaptured", "PaymentRefunded"}),
+    ("payments", "customers"): frozenset(
+        {
+            "PaymentCaptured",
+            "PaymentRefunded",
+            "PaymentRefundFailed",
+            "PaymentDisputed",
+            "PaymentDisputeClosed",
+        }
+    ),
     ("payments", "orders"): frozenset(
         {
             "PaymentAuthorised",

@@ -20,6 +20,10 @@ class TouchKind(IntEnum):
     ORDER_CANCELLED = 8
     PAID = 9
     REFUNDED = 10
+    REFUND_FAILED = 11
+    PAYMENT_DISPUTED = 12
+    DISPUTE_WON = 13
+    DISPUTE_LOST = 14
 
 
 @dataclass(frozen=True, slots=True)
