@@ -32,10 +32,11 @@ _BEGUN = {
 }
 _ORDERS = """
 SELECT id, cart, state, total, currency, document->'lines' AS lines,
-  document->'payments' AS payments FROM orders"""
+  document->'payments' AS payments, review FROM orders"""
 _PARCELS = "SELECT id, state FROM fulfilment"
 _PAYMENTS = """
-SELECT id, order_id, method, amount, refunded_amount AS refunded, purse_id AS purse FROM payment"""
+SELECT id, order_id, method, amount, refunded_amount AS refunded, disputed_amount AS disputed,
+  charged_back_amount AS charged_back, purse_id AS purse FROM payment"""
 _PURSES = """
 SELECT id, balance - held AS available FROM purse WHERE kind IN ('gift_card', 'store_credit')"""
 

@@ -1,12 +1,15 @@
 """Several people at once, who between them use all that the shop offers."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from tests.faults.bank import Bank
 from tests.faults.buyers import BY_CARD, COUPON, SCARCE_COUPON, Buyer, Means
+from tests.faults.client import Json
 from tests.faults.staff import Clerk
-from tests.faults.witness import Witness
+from tests.faults.witness import Deed, Witness
 from tests.faults.world import World
 from tests.journeys.shop import CARD
 
@@ -16,6 +19,7 @@ _GIFT = 12 * _PART
 """What is on a gift card: all share one until it is used up."""
 _LIMIT = 1_000_000
 _REFUND = 100
+_DISPUTED = 150
 _ALL_PARCELS = 9
 
 
@@ -30,6 +34,9 @@ class Wish:
     ships: int = 0
     """How many parcels leave."""
     refunds: bool = False
+    bounces: bool = False
+    """Whether the refund comes back and has to be made again."""
+    disputes: bool = False
     cancels: bool = False
 
 
@@ -45,6 +52,8 @@ WISHES = (
     Wish("gift_card", coupon=SCARCE_COUPON),
     Wish("store_credit", ships=_ALL_PARCELS, refunds=True),
     Wish(scarce=True, cancels=True, coupon=SCARCE_COUPON),
+    Wish(ships=_ALL_PARCELS, refunds=True, bounces=True),
+    Wish("two cards", ships=_ALL_PARCELS, disputes=True),
 )
 
 
@@ -64,6 +73,8 @@ class Crowd:
     ) -> None:
         self.buyers = [Buyer(world.authorities, witness, patience) for _ in range(size)]
         self._clerk = Clerk(world, witness, patience)
+        self._bank = Bank(world, witness, patience)
+        self._decisions = itertools.cycle((Deed.WIN, Deed.LOSE, None))
         self._goods = goods
         self._card: Means | None = None
         self._counter = asyncio.Lock()
@@ -110,7 +121,22 @@ class Crowd:
         if wish.ships:
             await self._clerk.ship(order, wish.ships)
         if wish.refunds:
-            await self._clerk.refund(order, _REFUND)
+            payment = await self._clerk.refund(order, _REFUND)
+            if wish.bounces:
+                await self._bank.lets(Deed.BOUNCE, payment, _REFUND)
+                await self._clerk.sees(payment, "refundedAmount", 0)
+                await self._clerk.refund(order, _REFUND)
+        if wish.disputes:
+            await self._dispute(await self._clerk.taken(order, _DISPUTED))
+
+    async def _dispute(self, payment: Json) -> None:
+        """Won, lost, or left open, in turn."""
+        await self._bank.lets(Deed.DISPUTE, payment, _DISPUTED)
+        await self._clerk.sees(payment, "disputedAmount", _DISPUTED)
+        decision = next(self._decisions)
+        if decision is not None:
+            await self._bank.lets(decision, payment, _DISPUTED)
+            await self._clerk.sees(payment, "disputedAmount", 0)
 
     @property
     def failures(self) -> list[str]:

@@ -120,7 +120,9 @@ def compare(read: Books, told: Evidence) -> list[str]:
         *_once(told.purchases),
         *_cancellations(orders, told.asked(Deed.CANCEL)),
         *_departures(read.parcels, told.asked(Deed.SHIP)),
-        *_refunds(payments, told.asked(Deed.REFUND)),
+        *_refunds(payments, told),
+        *_disputes(payments, told),
+        *_reviews(orders, told),
         *_purses(read, orders, told),
     ]
 
@@ -205,18 +207,61 @@ def _departures(parcels: Sequence[Row], asked: Sequence[Request]) -> Iterator[st
             yield f"O2 {parcel} is SHIPPED, and nobody has sent it"
 
 
-def _refunds(payments: Mapping[str, Row], asked: Sequence[Request]) -> Iterator[str]:
-    """M10: what was given back is what was told, and no more than was asked for."""
+def _refunds(payments: Mapping[str, Row], told: Evidence) -> Iterator[str]:
+    """M10: what was given back is what was told, less what came back, and no more than asked."""
     least, most = defaultdict[str, int](int), defaultdict[str, int](int)
-    for request in asked:
+    for request in told.asked(Deed.REFUND):
         least[request.of] += request.amount if request.granted else 0
         most[request.of] += 0 if request.refused else request.amount
+    for request in told.granted(Deed.BOUNCE):
+        least[request.of] -= request.amount
+        most[request.of] -= request.amount
     for payment, row in payments.items():
         if not least[payment] <= row["refunded"] <= most[payment]:
             yield (
                 f"M10 {payment} gave {row['refunded']} back,"
                 f" told {least[payment]}, asked {most[payment]}"
             )
+
+
+def _disputes(payments: Mapping[str, Row], told: Evidence) -> Iterator[str]:
+    """M5: what is in dispute and what is lost is what the payers' banks have done."""
+    taken, lost = defaultdict[str, int](int), defaultdict[str, int](int)
+    for request in told.granted(Deed.DISPUTE):
+        taken[request.of] += request.amount
+    for request in (*told.granted(Deed.WIN), *told.granted(Deed.LOSE)):
+        taken[request.of] -= request.amount
+    for request in told.granted(Deed.LOSE):
+        lost[request.of] += request.amount
+    for payment, row in payments.items():
+        if (row["disputed"], row["charged_back"]) != (taken[payment], lost[payment]):
+            yield (
+                f"M5 {payment} has {row['disputed']} in dispute and {row['charged_back']} lost,"
+                f" by its bank {taken[payment]} and {lost[payment]}"
+            )
+
+
+def _reviews(orders: Mapping[str, Row], told: Evidence) -> Iterator[str]:
+    """O2: staff are shown the orders whose payers' banks have done something, and no others."""
+    happened = defaultdict[str, list[Deed]](list)
+    for request in told.requests:
+        if request.granted:
+            happened[request.of].append(request.deed)
+    for name, row in orders.items():
+        due = {payment: _to_look_at(happened[payment]) for payment in row["payments"]}
+        shown = {payment: reason for payment, reason in due.items() if reason}
+        if row["review"] != shown:
+            yield f"O2 {name} is shown to staff for {row['review']}, and should be for {shown}"
+
+
+def _to_look_at(deeds: Sequence[Deed]) -> str:
+    """What there is to look at of a payment after all this, or nothing."""
+    if Deed.LOSE in deeds:
+        return "PAYMENT_CHARGED_BACK"
+    if deeds.count(Deed.DISPUTE) > deeds.count(Deed.WIN):
+        return "PAYMENT_DISPUTED"
+    given_back = [deed for deed in deeds if deed in (Deed.REFUND, Deed.BOUNCE)]
+    return "REFUND_FAILED" if given_back[-1:] == [Deed.BOUNCE] else ""
 
 
 def _purses(read: Books, orders: Mapping[str, Row], told: Evidence) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from rich.markup import escape
 from rich.table import Table
 
+from tests.faults.bank import Bank
 from tests.faults.buyers import COUPON, SCARCE_COUPON, Buyer
 from tests.faults.crowd import Crowd, Goods
 from tests.faults.judge import Verdict, judge
@@ -48,9 +49,11 @@ class Row:
 
 
 _FIGURES = (
-    *("kills", "orders", "refused", "called off", "parcels", "refunds"),
+    *("kills", "orders", "refused", "called off", "parcels", "refunds", "came back", "disputes"),
     *("compared", "lost", "doubled", "leaked", "other"),
 )
+
+_COUNTED = (Deed.CANCEL, Deed.SHIP, Deed.REFUND, Deed.BOUNCE, Deed.DISPUTE)
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -61,7 +64,7 @@ def table(rows: Sequence[Row]) -> Table:
         made.add_column(column, justify="right")
     for row in rows:
         v = row.verdict
-        deeds = (v.granted(deed) for deed in (Deed.CANCEL, Deed.SHIP, Deed.REFUND))
+        deeds = (v.granted(deed) for deed in _COUNTED)
         wrong = (v.lost, v.doubled, v.leaked, v.other)
         numbers = (row.kills, v.acknowledged, v.refused, *deeds, v.looked_at, *wrong)
         made.add_row(
@@ -127,6 +130,9 @@ class Scene:
         clerk = Clerk(self.world, self.witness)
         self._opened.append(clerk)
         return clerk
+
+    def bank(self) -> Bank:
+        return Bank(self.world, self.witness)
 
     def crowd(self, size: int) -> Crowd:
         crowd = Crowd(self.world, self.witness, self.night.goods, size, _PATIENCE_SECONDS)

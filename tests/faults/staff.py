@@ -44,13 +44,27 @@ class Clerk(Buyer):
         for parcel in found[:parcels]:
             await self._do(Deed.SHIP, f"/v1/fulfilments/{parcel['id']}:ship", parcel["id"])
 
-    async def refund(self, order: str, amount: int) -> None:
+    async def refund(self, order: str, amount: int) -> Json:
         """Gives something back of the first payment of an order, once it has been taken."""
-        payment = (await self.insist_on("GET", f"/v1/orders/{order}"))["payments"][0]
+        payment = await self.taken(order, amount)
+        path = f"/v1/payments/{payment['id']}:refund"
+        await self._do(Deed.REFUND, path, payment["id"], amount)
+        return payment
+
+    async def taken(self, order: str, amount: int) -> Json:
+        """The first payment of an order, once so much of it has been taken."""
+        first = (await self.insist_on("GET", f"/v1/orders/{order}"))["payments"][0]
+        return await self._until(first, lambda now: _of(now, "capturedAmount") >= amount)
+
+    async def sees(self, payment: Json, field: str, amount: int) -> None:
+        """Waits until the shop has heard what somebody else has done to a payment."""
+        await self._until(payment["id"], lambda now: _of(now, field) == amount)
+
+    async def _until(self, payment: str, seen: Callable[[Json], bool]) -> Json:
         path, give_up = f"/v1/payments/{payment}", time.monotonic() + self.patience
-        while minor((await self.insist_on("GET", path))["capturedAmount"]) < amount:
-            await self.pause(give_up, f"payment {payment} was never captured")
-        await self._do(Deed.REFUND, f"{path}:refund", payment, amount)
+        while not seen(now := await self.insist_on("GET", path)):
+            await self.pause(give_up, f"payment {payment} stays as it is: {now}")
+        return now
 
     async def _do(self, deed: Deed, path: str, of: str, amount: int = 0) -> None:
         body = {"amount": as_json(amount)} if amount else {"carrier": "colissimo"}
@@ -65,3 +79,8 @@ class Clerk(Buyer):
         content = await self.insist_on("POST", path, {"amount": as_json(amount)}, key)
         self._hears(key, 200, content, purse=purse(content))
         return content
+
+
+def _of(payment: Json, field: str) -> int:
+    """An amount of a payment in minor units; one that is absent is none."""
+    return minor(payment[field]) if field in payment else 0

@@ -16,6 +16,7 @@ from comptoir_psp_sandbox.webhooks import signature
 from tests.faults.books import rows
 from tests.faults.client import Json
 from tests.faults.scene import FAULT, Scene
+from tests.faults.witness import Deed
 from tests.faults.world import until
 
 pytestmark = FAULT
@@ -159,6 +160,31 @@ class TestNotices:
 
         assert verdict.findings == []
         assert verdict.acknowledged == 0
+
+    async def test_f23_what_banks_do_while_payments_is_down_is_taken_over_once(
+        self, scene: Scene
+    ) -> None:
+        clerk, bank = scene.clerk(), scene.bank()
+        paid = []
+        for _ in range(3):
+            order = (await scene.buyer().purchase(scene.skus[0]))["order"]
+            await clerk.ship(order, parcels=1)
+            paid.append(await clerk.refund(order, 100))
+        came_back, lost, won = paid
+
+        await scene.world.kill("payments")
+        await bank.lets(Deed.BOUNCE, came_back, 100)
+        for payment, decision in ((lost, Deed.LOSE), (won, Deed.WIN)):
+            await bank.lets(Deed.DISPUTE, payment, 150)
+            await bank.lets(decision, payment, 150)
+        await scene.world.start("payments")
+
+        await clerk.sees(came_back, "refundedAmount", 0)
+        await clerk.sees(lost, "chargedBackAmount", 150)
+        verdict = await scene.verdict()
+        assert verdict.findings == []
+        assert verdict.granted(Deed.BOUNCE) == 1
+        assert verdict.granted(Deed.DISPUTE) == 2
 
 
 def _live(payment: Mapping[str, Any]) -> bool:

@@ -64,6 +64,14 @@ class Deed(StrEnum):
     """Of a payment, by an amount."""
     FILL = "fill"
     """Of a gift card or store credit that the answer names, by an amount."""
+    BOUNCE = "fail_refund"
+    """Of a refund of a payment: its payer's bank sends an amount back."""
+    DISPUTE = "dispute"
+    """Of a payment: its payer's bank takes an amount back until it has decided."""
+    WIN = "win_dispute"
+    """Of a dispute about a payment: the amount is the shop's again."""
+    LOSE = "lose_dispute"
+    """Of a dispute about a payment: the amount is lost."""
 
 
 @dataclass

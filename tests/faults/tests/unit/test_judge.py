@@ -22,6 +22,7 @@ ORDER = {
     "currency": "EUR",
     "lines": LINES,
     "payments": ["pay_gift", "pay_card"],
+    "review": {},
 }
 GIFT = {
     "id": "pay_gift",
@@ -29,6 +30,8 @@ GIFT = {
     "method": "gift_card",
     "amount": 200,
     "refunded": 50,
+    "disputed": 0,
+    "charged_back": 0,
     "purse": "gft_1",
 }
 CARD = GIFT | {"id": "pay_card", "method": "card", "amount": 1000, "refunded": 0, "purse": None}
@@ -84,7 +87,7 @@ def test_a_good_day_has_no_findings() -> None:
 
     assert verdict.findings == []
     assert (verdict.acknowledged, verdict.refused, verdict.lost) == (2, 0, 0)
-    assert [verdict.granted(deed) for deed in Deed] == [1, 1, 1, 1]
+    assert [verdict.granted(deed) for deed in Deed] == [1, 1, 1, 1, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,51 @@ def test_a_refund_that_is_not_what_was_told(refunded: int) -> None:
     read.purses = [{"id": "gft_1", "available": 800 + refunded}]
 
     assert ids(read, what_was_told()) == ["M10"]
+
+
+def test_a_refund_that_came_back_is_owed_until_it_is_made_again() -> None:
+    told, read = what_was_told(), a_good_day()
+    read.payments = [GIFT, CARD, PAID_BACK]
+    told.requests += [request(Deed.REFUND, "pay_card", 100), request(Deed.BOUNCE, "pay_card", 100)]
+    assert ids(read, told) == ["O2"], "nobody is shown it"
+
+    read.orders = [ORDER | {"review": {"pay_card": "REFUND_FAILED"}}, CANCELLED]
+    assert ids(read, told) == []
+    read.payments = [GIFT, CARD | {"refunded": 100}, PAID_BACK]
+    assert ids(read, told) == ["M10"], "our books have never heard of it"
+
+    told.requests.append(request(Deed.REFUND, "pay_card", 100))
+    assert ids(read, told) == ["O2"], "it is still shown"
+    read.orders = [ORDER, CANCELLED]
+    assert ids(read, told) == []
+
+
+@pytest.mark.parametrize(
+    ("deeds", "disputed", "charged_back", "review"),
+    [
+        ((Deed.DISPUTE,), 150, 0, "PAYMENT_DISPUTED"),
+        ((Deed.DISPUTE, Deed.WIN), 0, 0, ""),
+        ((Deed.DISPUTE, Deed.LOSE), 0, 150, "PAYMENT_CHARGED_BACK"),
+    ],
+)
+def test_disputes_are_as_the_bank_has_decided(
+    deeds: tuple[Deed, ...], disputed: int, charged_back: int, review: str
+) -> None:
+    told, read = what_was_told(), a_good_day()
+    told.requests += [request(deed, "pay_card", 150) for deed in deeds]
+    right = CARD | {"disputed": disputed, "charged_back": charged_back}
+    shown = {"pay_card": review} if review else {}
+    read.payments = [GIFT, right, PAID_BACK]
+    read.orders = [ORDER | {"review": shown}, CANCELLED]
+    assert ids(read, told) == []
+
+    read.payments = [GIFT, right | {"disputed": disputed + 1}, PAID_BACK]
+    assert ids(read, told) == ["M5"]
+    read.payments = [GIFT, right | {"charged_back": charged_back + 1}, PAID_BACK]
+    assert ids(read, told) == ["M5"]
+    read.payments = [GIFT, right, PAID_BACK]
+    read.orders = [ORDER | {"review": {"pay_card": "REFUND_FAILED"}}, CANCELLED]
+    assert ids(read, told) == ["O2"]
 
 
 @pytest.mark.parametrize("available", [0, 849, 1000])
