@@ -8,19 +8,11 @@ from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir.type.v1.money_pb2 import Money
 from comptoir_orders.domain import assembly
 from comptoir_orders.domain.numbers import order_number
-from comptoir_orders.domain.orders import (
-    Address,
-    Delivery,
-    DeliveryMode,
-    Order,
-    OrderLine,
-    Point,
-    Quote,
-    Totals,
-)
+from comptoir_orders.domain.orders import Delivery, DeliveryMode, Order, OrderLine, Quote, Totals
 from comptoir_orders.domain.processes import Intent
 from comptoir_orders.domain.sourcing import Allocation, parcels_of
 from comptoir_orders.domain.tenders import TenderChoice
+from comptoir_runtime.addresses import Address, Point
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LYON = Point(45.76, 4.83)

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Protocol
 
 from comptoir_orders.clients import Place
-from comptoir_orders.domain.orders import Point
 from comptoir_orders.domain.sourcing import Beyond, Late, Offer, Plan, Promised
+from comptoir_runtime.addresses import Point
 from comptoir_runtime.errors import Precondition
 from services.orders.tests.answers import refusal
 

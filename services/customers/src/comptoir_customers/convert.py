@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from comptoir.customers.v1 import customer_pb2
-from comptoir.type.v1 import address_pb2
-from comptoir_customers.domain.people import Address, Customer, Point, StaffMember
+from comptoir_customers.domain.people import Customer, StaffMember
 from comptoir_customers.domain.sessions import Session
 from comptoir_customers.domain.timeline import Touch
 from comptoir_runtime import etag
+from comptoir_runtime.addresses import address_message, address_of
 from comptoir_runtime.money import from_minor
 from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
@@ -39,7 +39,7 @@ def customer_to(customer: Customer) -> customer_pb2.Customer:
         family_name=customer.family_name,
         phone=customer.phone,
         locale=customer.locale,
-        addresses=[_address_to(address) for address in customer.addresses],
+        addresses=[address_message(address) for address in customer.addresses],
         group=customer.group,
         etag=etag.of(customer.version),
         create_time=timestamp(customer.created_at),
@@ -57,7 +57,7 @@ def customer_from(message: customer_pb2.Customer, customer_id: str) -> Customer:
         family_name=message.family_name,
         phone=message.phone,
         locale=message.locale,
-        addresses=tuple(_address_from(address) for address in message.addresses),
+        addresses=tuple(address_of(address) for address in message.addresses),
         group=message.group,
         version=0,
         created_at=_UNKNOWN,
@@ -88,32 +88,4 @@ def touch_to(touch: Touch) -> customer_pb2.Touch:
         amount=None if touch.amount is None else from_minor(touch.amount, touch.currency),
         location=touch.location,
         time=timestamp(touch.happened_at),
-    )
-
-
-def _address_from(message: address_pb2.Address) -> Address:
-    point = message.point if message.HasField("point") else None
-    return Address(
-        recipient=message.recipient,
-        lines=tuple(message.lines),
-        postal_code=message.postal_code,
-        city=message.city,
-        country=message.country,
-        phone=message.phone,
-        point=None if point is None else Point(point.latitude, point.longitude),
-    )
-
-
-def _address_to(address: Address) -> address_pb2.Address:
-    point = address.point
-    return address_pb2.Address(
-        recipient=address.recipient,
-        lines=address.lines,
-        postal_code=address.postal_code,
-        city=address.city,
-        country=address.country,
-        phone=address.phone,
-        point=None
-        if point is None
-        else address_pb2.Point(latitude=point.latitude, longitude=point.longitude),
     )

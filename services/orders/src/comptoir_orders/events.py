@@ -5,17 +5,11 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from comptoir.orders.v1 import events_pb2, order_pb2
-from comptoir.type.v1 import address_pb2, money_pb2
+from comptoir.type.v1 import money_pb2
 from comptoir_orders.domain.fulfilments import Fulfilment, FulfilmentMode, FulfilmentState
-from comptoir_orders.domain.orders import (
-    Address,
-    Order,
-    OrderLine,
-    OrderState,
-    ReviewReason,
-    Totals,
-)
+from comptoir_orders.domain.orders import Order, OrderLine, OrderState, ReviewReason, Totals
 from comptoir_runtime import etag, money
+from comptoir_runtime.addresses import address_message
 from comptoir_runtime.bus import Bus, signals
 from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
@@ -107,7 +101,7 @@ def order_message(order: Order) -> order_pb2.Order:
         ],
     )
     if content.delivery.address is not None:
-        message.shipping_address.CopyFrom(_address(content.delivery.address))
+        message.shipping_address.CopyFrom(address_message(content.delivery.address))
     return message
 
 
@@ -161,21 +155,6 @@ def _totals(totals: Totals, currency: str) -> order_pb2.OrderTotals:
 
 def _amounts(currency: str, minors: Iterable[int]) -> list[money_pb2.Money]:
     return [money.from_minor(minor, currency) for minor in minors]
-
-
-def _address(address: Address) -> address_pb2.Address:
-    message = address_pb2.Address(
-        recipient=address.recipient,
-        lines=address.lines,
-        postal_code=address.postal_code,
-        city=address.city,
-        country=address.country,
-        phone=address.phone,
-    )
-    if address.point is not None:
-        message.point.latitude = address.point.latitude
-        message.point.longitude = address.point.longitude
-    return message
 
 
 @asynccontextmanager

@@ -13,10 +13,11 @@ from comptoir.inventory.v1 import stock_pb2
 from comptoir.payments.v1 import payment_pb2, payments_service_pb2
 from comptoir.type.v1 import address_pb2
 from comptoir_orders.clients import GrpcCarts, GrpcPayments, GrpcStock, PaymentStatus, Place
-from comptoir_orders.domain.orders import DeliveryMode, Point
+from comptoir_orders.domain.orders import DeliveryMode
 from comptoir_orders.domain.schedule import HOLD
 from comptoir_orders.domain.sourcing import Allocation, Beyond, Late, Offer, Promised
 from comptoir_orders.errors import NotYourCart, OutcomeUnknown
+from comptoir_runtime.addresses import Point
 from comptoir_runtime.errors import Failure, RemoteFailure
 from comptoir_runtime.timestamps import timestamp
 from services.orders.tests.factories import euros

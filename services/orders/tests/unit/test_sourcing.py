@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir_orders.domain.orders import Address, Point
 from comptoir_orders.domain.sourcing import (
     Allocation,
     Beyond,
@@ -26,6 +25,7 @@ from comptoir_orders.policies.sourcing import SourcingPolicy
 from comptoir_orders.policies.sourcing.departments import CENTRES
 from comptoir_orders.policies.sourcing.distance import kilometres, point_of
 from comptoir_orders.policies.sourcing.fewest_parcels import FewestParcels
+from comptoir_runtime.addresses import Address, Point
 
 LYON, PARIS, LILLE = Point(45.76, 4.84), Point(48.86, 2.35), Point(50.63, 3.06)
 

@@ -6,30 +6,11 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
+from comptoir_runtime.addresses import Address
+
 DEFAULT_LOCALE = "fr_FR"
 SELF = "self"
 """What every member of staff may do: act on their own session."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A point on the Earth in degrees, WGS 84."""
-
-    latitude: float
-    longitude: float
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A postal address."""
-
-    recipient: str
-    lines: tuple[str, ...]
-    postal_code: str
-    city: str
-    country: str
-    phone: str
-    point: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)

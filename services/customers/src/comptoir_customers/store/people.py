@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from comptoir_customers.domain.people import Account, Address, Customer, Point, StaffMember
+from comptoir_customers.domain.people import Account, Customer, StaffMember
+from comptoir_runtime.addresses import Address, Point
 from comptoir_runtime.database import Row, Session
 
 _CUSTOMER = (

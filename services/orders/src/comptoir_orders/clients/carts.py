@@ -6,19 +6,11 @@ from typing import Protocol
 import grpc
 
 from comptoir.cart.v1 import cart_pb2, cart_service_pb2
-from comptoir.type.v1 import address_pb2
 from comptoir_orders.clients.calls import Caller, ask, minor
-from comptoir_orders.domain.orders import (
-    Address,
-    Delivery,
-    DeliveryMode,
-    OrderLine,
-    Point,
-    Quote,
-    Totals,
-)
+from comptoir_orders.domain.orders import Delivery, DeliveryMode, OrderLine, Quote, Totals
 from comptoir_orders.errors import NotYourCart
 from comptoir_runtime import ids
+from comptoir_runtime.addresses import address_of
 from comptoir_runtime.errors import Failure
 
 _SECONDS = 2.0
@@ -121,20 +113,7 @@ def _line(line: cart_pb2.CartLine) -> OrderLine:
 def _delivery(delivery: cart_pb2.Delivery) -> Delivery:
     return Delivery(
         mode=_MODES.get(delivery.mode, DeliveryMode.COUNTER),
-        address=_address(delivery.address) if delivery.HasField("address") else None,
+        address=address_of(delivery.address) if delivery.HasField("address") else None,
         location=delivery.location,
         shipping_method=delivery.shipping_method,
-    )
-
-
-def _address(address: address_pb2.Address) -> Address:
-    point = address.point
-    return Address(
-        recipient=address.recipient,
-        lines=tuple(address.lines),
-        postal_code=address.postal_code,
-        city=address.city,
-        country=address.country,
-        phone=address.phone,
-        point=Point(point.latitude, point.longitude) if address.HasField("point") else None,
     )

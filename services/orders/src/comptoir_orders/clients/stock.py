@@ -11,9 +11,9 @@ from google.protobuf import duration_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as inventory_pb2
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_orders.clients.calls import Caller, ask
-from comptoir_orders.domain.orders import Point
 from comptoir_orders.domain.sourcing import Beyond, Late, Offer, Plan, Promised
 from comptoir_orders.errors import OutcomeUnknown
+from comptoir_runtime.addresses import Point, address_of
 
 _SECONDS = 2.0
 _PLACES_PER_PAGE = 100
@@ -159,11 +159,7 @@ class GrpcStock:
             )
             answer = await ask(self._caller, "ListLocations", request, _SECONDS)
             for location in answer.locations:
-                point = location.address.point
-                known = location.address.HasField("point")
-                yield Place(
-                    location.code, Point(point.latitude, point.longitude) if known else None
-                )
+                yield Place(location.code, address_of(location.address).point)
             token = answer.next_page_token
             if not token:
                 return

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from comptoir_orders.domain.fulfilments import Fulfilment
 from comptoir_orders.domain.tenders import TenderShare
+from comptoir_runtime.addresses import Address
 
 
 class OrderState(StrEnum):
@@ -41,27 +42,6 @@ class DeliveryMode(StrEnum):
     SHIP = "SHIP"
     PICK_UP = "PICK_UP"
     COUNTER = "COUNTER"
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Degrees, WGS 84."""
-
-    latitude: float
-    longitude: float
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where goods are sent."""
-
-    recipient: str = ""
-    lines: tuple[str, ...] = ()
-    postal_code: str = ""
-    city: str = ""
-    country: str = ""
-    phone: str = ""
-    point: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)

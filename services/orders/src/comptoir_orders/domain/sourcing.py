@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from comptoir_orders.domain.orders import Point
+from comptoir_runtime.addresses import Point
 
 
 @dataclass(frozen=True, slots=True)

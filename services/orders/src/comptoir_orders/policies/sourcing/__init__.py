@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from comptoir_orders.domain.orders import Point
 from comptoir_orders.domain.sourcing import Demand, Plan, Shortage, Site
+from comptoir_runtime.addresses import Point
 
 
 class SourcingPolicy(Protocol):

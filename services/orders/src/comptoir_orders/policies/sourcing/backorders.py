@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from comptoir_orders.domain.orders import Point
 from comptoir_orders.domain.sourcing import Beyond, Site
 from comptoir_orders.policies.sourcing.distance import kilometres
+from comptoir_runtime.addresses import Point
 
 _NOBODY_KNOWS = datetime.max.replace(tzinfo=UTC)
 

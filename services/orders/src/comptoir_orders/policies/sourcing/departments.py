@@ -3,7 +3,7 @@
 Good enough to tell which location is nearer; never shown to anybody.
 """
 
-from comptoir_orders.domain.orders import Point
+from comptoir_runtime.addresses import Point
 
 CENTRES: dict[str, Point] = {
     "01": Point(46.1, 5.35),

@@ -2,8 +2,8 @@
 
 from math import asin, cos, inf, radians, sin, sqrt
 
-from comptoir_orders.domain.orders import Address, Point
 from comptoir_orders.policies.sourcing.departments import CENTRES
+from comptoir_runtime.addresses import Address, Point
 
 _EARTH_RADIUS_KM = 6371.0
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import accumulate
 
-from comptoir_orders.domain.orders import Point
 from comptoir_orders.domain.sourcing import (
     Allocation,
     Demand,
@@ -14,6 +13,7 @@ from comptoir_orders.domain.sourcing import (
 )
 from comptoir_orders.policies.sourcing.backorders import with_backorders
 from comptoir_orders.policies.sourcing.distance import kilometres
+from comptoir_runtime.addresses import Point
 
 # Looking at more combinations than this would take longer than a customer waits; what remains
 # is solved greedily. Fifteen locations never come near it.
