@@ -72,14 +72,14 @@ ORDER BY position DESC
         f"{_RUNTIME}/outbox/recovery.py",
         "elif last < state.last_sequence:",
         "elif last < 0:",
-        f"{_RUNTIME_TESTS}/test_repair.py -k acknowledgements_are_lost",
+        f"{_RUNTIME_TESTS}/test_publishing.py -k acknowledgements_are_lost",
     ),
     Mutant(
         "a leader that was overtaken while it slept is not refused",
         f"{_RUNTIME}/bus/publisher.py",
         "                headers[_AFTER] = str(chain.after)\n",
         "                pass\n",
-        f"{_RUNTIME_TESTS}/test_repair.py -k was_asleep",
+        f"{_RUNTIME_TESTS}/test_publishing.py -k was_asleep",
     ),
     Mutant(
         "an event that ends the process is not written down before it is tried",

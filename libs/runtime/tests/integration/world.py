@@ -32,6 +32,23 @@ async def record(session: Session, message: Any) -> None:
     await session.execute(RECORD_OR_COUNT, message.thing_id)
 
 
+def names(count: int, prefix: str = "") -> list[str]:
+    return [f"{prefix}{number:03}" for number in range(count)]
+
+
+def facts(things: list[str]) -> list[sample.ThingHappened]:
+    return [sample.ThingHappened(thing_id=thing) for thing in things]
+
+
+def states(things: list[str], number: int) -> list[sample.ThingState]:
+    return [sample.ThingState(thing_id=thing, number=number) for thing in things]
+
+
+async def newest_states(world: "World") -> dict[str, int]:
+    found = [sample.ThingState.FromString(each["data"]) for each in await world.messages(STATES)]
+    return {each.thing_id: each.number for each in found}
+
+
 class World:
     def __init__(self, database: Database, bus: Bus, stack: AsyncExitStack) -> None:
         self.database = database
@@ -120,6 +137,11 @@ class World:
         info = await self.bus.api(f"STREAM.INFO.{name}", {"subjects_filter": ">"})
         state: dict[str, Any] = info["state"]
         return state
+
+    async def all_taken(self) -> bool:
+        """Whether the consumer has taken in all there is."""
+        info = await self.bus.api(f"CONSUMER.INFO.{FACTS}.taker")
+        return bool(info["num_pending"] == 0 and info["num_ack_pending"] == 0)
 
     async def _has_counts(self, expected: dict[str, int]) -> bool:
         return await self.counts() == expected
