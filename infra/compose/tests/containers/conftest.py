@@ -73,6 +73,7 @@ def images(workshop: Workshop, project: dict[str, Any]) -> dict[str, Built]:
                 image = workshop.build(service)
             built[image.name] = image
             figures.built(image)
+    workshop.tidy()
     return built
 
 

@@ -20,6 +20,7 @@ RELEASE = "trixie"
 PYTHON = "python3,python3-venv,ca-certificates"
 # A company's own authorities, for whoever downloads from behind them.
 AUTHORITIES = ("SSL_CERT_FILE", "PIP_CERT")
+OURS = "label=org.opencontainers.image.vendor=Comptoir"
 # Something small from each of the servers that builds download from.
 ASK_FOR_PACKAGES = """
 apt-get --quiet=2 -o APT::Update::Error-Mode=any update
@@ -60,6 +61,10 @@ class Workshop:
         size = self.podman.image(tag_of(service["image"]))["Size"]
         added = size - self.podman.image(self.base)["Size"]
         return Built(service["image"].partition(":")[0], seconds, added)
+
+    def tidy(self) -> None:
+        """Forgets what no image is made of any more, and was not built today."""
+        self.podman.run("image", "prune", "--force", "--filter", OURS, "--filter", "until=24h")
 
 
 def tag_of(image: str) -> str:
