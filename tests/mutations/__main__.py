@@ -1,7 +1,8 @@
 """`make mutations`: plants each bug in a copy of the tree and runs the tests that must see it.
 
 `python -m tests.mutations coupon lease` takes the bugs whose names contain one of the words;
-`--rotate N` takes N of them, others every day. Exit code 1 when a bug survives.
+`--rotate N` takes N of them, others every day, until all have had their turn: made for CI, where
+two take about two minutes. Exit code 1 when a bug survives.
 """
 
 import argparse

@@ -115,7 +115,7 @@ class Town:
             self.over,
             tuple(sorted(self.stock.items())),
             tuple(sorted(self.money.items())),
-            frozenset(self.late),
+            frozenset(message for message in self.late if self._may_matter(message)),
             frozenset(self.told),
         )
 
@@ -242,6 +242,22 @@ class Town:
         """The request has its effect, once however often it arrives. Raises what it refuses."""
         procedure, *names = message
         _EFFECTS[procedure](self, *names)
+
+    def _may_matter(self, message: Message) -> bool:
+        """Whether a request can still have an effect: a copy of one that had it never will."""
+        procedure, *names = message
+        match procedure:
+            case "lock":
+                return not (self.cart or self.over)
+            case "unlock":
+                return not self.over
+            case "reserve":
+                return names[0] not in self.stock
+            case "release":
+                return self.stock[names[0]] in ACTIVE
+            case "authorise":
+                return "#".join(names) not in self.money
+        return True
 
     def _locked(self) -> None:
         if self.over or self.others.cart:
