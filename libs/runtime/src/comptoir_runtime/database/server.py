@@ -110,6 +110,9 @@ class Database:
                 "jit": "off",
                 # Hot statements look up a few keys: planning them again costs more than running.
                 "plan_cache_mode": "force_generic_plan",
+                # Such a plan is made when a table has few rows and kept when it has many. What has
+                # no index is read as a whole all the same.
+                "enable_seqscan": "off",
             },
         )
         await connection.set_type_codec(

@@ -41,6 +41,7 @@ _LAST_OF_TYPES = """
   SET last_seq = greatest(outbox_sequence.last_seq, excluded.last_seq)"""
 
 # A state that was replaced before it was published has a time but no place in the stream.
+# The ids are named twice so that, whatever the tables are joined by, only these rows are read.
 PUBLISHED = f"""
 WITH last_of_types AS ({_LAST_OF_TYPES})
 UPDATE outbox
@@ -49,7 +50,7 @@ SET published_at = now(), stream_seq = done.place,
     previous_seq = coalesce(done.previous, previous_seq)
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
   AS done (id, seq, previous, place)
-WHERE outbox.id = done.id"""
+WHERE outbox.id = done.id AND outbox.id = ANY ($1::uuid[])"""
 
 KNOWN_STREAM = "SELECT created FROM outbox_stream WHERE kind = $1"
 REMEMBER_STREAM = """
