@@ -1,9 +1,9 @@
 """Callers of one gRPC procedure, in processes of their own: `python -m tests.load.callers`.
 
-h2load would be cheaper, but it sends the same bytes each time, and a promise repeated under the
-same request id is no second promise. So the callers are grpc.aio without any messages: a body is
-ready bytes, to which the fields `request_id` and `owner` are added. What they burn is told apart
-from the platform's.
+h2load sends the same bytes each time, and a promise repeated under the same request id is no
+second promise; grpc.aio burns as much as the server does. So the callers speak just enough HTTP/2
+(`http2`), and a body is ready bytes, to which the fields `request_id` and `owner` are added. What
+they burn is told apart from the platform's.
 """
 
 import asyncio
@@ -16,19 +16,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
-import grpc
 import uvloop
+from google.rpc import status_pb2
 
-from comptoir_runtime.errors import from_rpc_error
+from comptoir_runtime.errors import from_status
 from tests.load.figures import WrongResult
+from tests.load.http2 import Lines, Refused
 
 # Fields 1 and 2 of a ReserveRequest, as protobuf writes them.
 _REQUEST_ID, _OWNER = b"\x0a", b"\x12"
-_TIMEOUT_SECONDS = 20.0
-_DETAILS = "grpc-status-details-bin"
+_TIMEOUT = {"grpc-timeout": "20S"}
 PROCESSES = 2
 
 
@@ -106,13 +106,12 @@ async def _in_process(task: Task) -> Calls:
 
 async def _carry_out(task: Task) -> Calls:
     done = Calls()
-    reasons: dict[bytes, str] = {}
+    reasons: dict[tuple[str, bytes], str] = {}
     numbers = itertools.count()
     bodies = bodies_of(task)
-    async with grpc.aio.insecure_channel(task.address) as channel:
-        ask: Any = channel.unary_unary(task.path)
-        metadata = (("authorization", task.token),) if task.token else ()
-        await channel.channel_ready()
+    headers = {"authorization": task.token} if task.token else {}
+    with closing(Lines(task.address, task.path, headers | _TIMEOUT)) as lines:
+        await lines.connected()
         began, cpu = time.perf_counter(), time.process_time()
         end = began + task.seconds if task.seconds else math.inf
         most = task.calls or math.inf
@@ -126,9 +125,9 @@ async def _carry_out(task: Task) -> Calls:
                         await asyncio.sleep(due - started)
                     started = due  # a call that could not begin in time has been waiting
                 try:
-                    await ask(next(bodies), metadata=metadata, timeout=_TIMEOUT_SECONDS)
+                    await lines.call(next(bodies))
                     done.outcomes["OK"] += 1
-                except grpc.aio.AioRpcError as error:
+                except Refused as error:
                     done.outcomes[_reason(error, reasons)] += 1
                 done.waits.append(time.perf_counter() - started)
 
@@ -151,14 +150,14 @@ def bodies_of(task: Task) -> Iterator[bytes]:
         yield body
 
 
-def _reason(error: grpc.aio.AioRpcError, known: dict[bytes, str]) -> str:
-    """The reason of a refusal; the same bytes are read once."""
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS and isinstance(value, bytes):
-            if value not in known:
-                known[value] = from_rpc_error(error).reason
-            return known[value]
-    return str(error.code().name)
+def _reason(refused: Refused, known: dict[tuple[str, bytes], str]) -> str:
+    """The reason of a refusal, or its status when it gives none; the same bytes are read once."""
+    key = refused.status, refused.details
+    if key not in known:
+        given = bool(refused.details)
+        status = status_pb2.Status.FromString(refused.details)
+        known[key] = from_status(status).reason if given else refused.status
+    return known[key]
 
 
 def encoded(bodies: Sequence[bytes]) -> list[str]:
