@@ -1,6 +1,7 @@
 """The bugs. When a line they are planted in changes, they change with it."""
 
 from tests.mutations.mutant import Mutant
+from tests.mutations.security import SECURITY
 
 _RUNTIME = "libs/runtime/src/comptoir_runtime"
 _RUNTIME_TESTS = "libs/runtime/tests/integration"
@@ -150,6 +151,13 @@ ORDER BY position DESC
         "        procedure.rule.check(principal)\n",
         "",
         f"{_RUNTIME_TESTS}/rpc/test_pipeline.py -k Authorisation",
+    ),
+    Mutant(
+        "an exported line forgets its trace",
+        f"{_RUNTIME}/telemetry/opentelemetry.py",
+        "        parent = current_traceparent()\n        self._provider",
+        "        parent = None\n        self._provider",
+        "libs/runtime/tests/unit/test_telemetry.py -k bears_the_callers_trace",
     ),
 )
 
@@ -348,37 +356,6 @@ PAYMENTS = (
         "    if not any(matches):\n",
         "    if not matches:\n",
         f"{_PAYMENTS_TESTS}/unit/test_signatures.py",
-    ),
-)
-
-SECURITY = (
-    Mutant(
-        "every certificate of the house may call",
-        f"{_RUNTIME}/tls.py",
-        "if self._admitted.isdisjoint(peer.get(_URIS, ())):",
-        "if not peer.get(_URIS, ()):",
-        f"{_RUNTIME_TESTS}/rpc/test_tls.py -k another_service_of_the_house",
-    ),
-    Mutant(
-        "callers need not show a certificate",
-        f"{_RUNTIME}/tls.py",
-        "require_client_authentication=True",
-        "require_client_authentication=False",
-        f"{_RUNTIME_TESTS}/rpc/test_tls.py -k without_a_certificate",
-    ),
-    Mutant(
-        "a service takes the deliveries of another on NATS",
-        f"{_RUNTIME}/bus/permissions.py",
-        "denied |= set(_requests(stream, other.service))",
-        "denied |= set()",
-        "infra/local/tests/integration/test_nats_users.py -k nobody_reads",
-    ),
-    Mutant(
-        "every role may look at the server's own databases",
-        "infra/local/src/comptoir_local/embedded/postgres.py",
-        "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC",
-        "GRANT CONNECT ON DATABASE postgres, template1 TO PUBLIC",
-        "infra/local/tests/integration/test_roles.py -k opens_no_other_database",
     ),
 )
 

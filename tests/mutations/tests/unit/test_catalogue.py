@@ -15,7 +15,8 @@ class TestCatalogue:
         changed = mutant.applied(ROOT)
 
         assert changed != (ROOT / mutant.file).read_text()
-        compile(changed, mutant.file, "exec")
+        if mutant.file.endswith(".py"):
+            compile(changed, mutant.file, "exec")
 
     def test_the_tests_that_must_see_it_are_there(self) -> None:
         for mutant in MUTANTS:
