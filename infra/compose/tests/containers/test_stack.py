@@ -8,6 +8,7 @@ import pytest
 from nats.aio.client import Client
 from rich.console import Console
 
+from comptoir_audit.settings import database_variable
 from comptoir_local.demo import play as playing
 from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.journey import SCENES
@@ -151,6 +152,17 @@ class TestStack:
         for other in (f"comptoir_{neighbour}", "postgres", "template1"):
             with pytest.raises(Failed, match=f'permission denied for database "{other}"'):
                 query(stack, f"{own.rpartition('/')[0]}/{other}", "SELECT 1")
+
+    @pytest.mark.parametrize("service", BACKEND_NAMES)
+    async def test_the_auditor_reads_rows_and_changes_none(
+        self, stack: Stack, service: str
+    ) -> None:
+        urls = services()["audit"]["environment"]
+        reading = urls[database_variable(service)].replace("@postgres", "@127.0.0.1")
+
+        assert query(stack, reading, "SELECT count(*) > 0 FROM alembic_version") == "t"
+        with pytest.raises(Failed, match="permission denied for table alembic_version"):
+            query(stack, reading, "DELETE FROM alembic_version")
 
     async def test_a_service_says_on_nats_what_is_its_own(self, stack: Stack) -> None:
         address = address_of(stack.container("nats"))

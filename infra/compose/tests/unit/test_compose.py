@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from comptoir_audit.settings import database_variable
-from comptoir_local.databases import owner_of
+from comptoir_local.databases import auditor_of, owner_of
 from comptoir_local.nats_users import ADMINISTRATOR, as_configuration
 from comptoir_local.stack import BACKENDS, PROVIDER, SERVICES
 from comptoir_testing.environments import called_by, needed_by, settings_of
@@ -79,10 +79,16 @@ class TestProject:
         password = example()[f"{service.upper()}_DATABASE_PASSWORD"]
         url = f"postgresql://{database}:{password}@postgres/{database}"
         assert serving["environment"]["DATABASE_URL"] == url
-        assert services()["audit"]["environment"][database_variable(service)] == url
         password = example()[f"{service.upper()}_OWNER_PASSWORD"]
         url = f"postgresql://{owner_of(database)}:{password}@postgres/{database}"
         assert migrating["environment"] == {"MIGRATION_DATABASE_URL": url}
+
+    @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
+    def test_the_auditor_reads_a_database_as_its_auditor(self, service: str) -> None:
+        database = f"comptoir_{service}"
+        password = example()[f"{service.upper()}_AUDIT_PASSWORD"]
+        url = f"postgresql://{auditor_of(database)}:{password}@postgres/{database}"
+        assert services()["audit"]["environment"][database_variable(service)] == url
 
     def test_the_databases_that_are_made_are_those_of_the_services(self) -> None:
         script = (FOLDER / "postgres/databases.sh").read_text()
@@ -90,7 +96,7 @@ class TestProject:
         server = services()["postgres"]["environment"]
 
         assert names.split() == [service.name for service in BACKENDS]
-        for role, service in itertools.product(("DATABASE", "OWNER"), BACKENDS):
+        for role, service in itertools.product(("DATABASE", "OWNER", "AUDIT"), BACKENDS):
             variable = f"{service.name.upper()}_{role}_PASSWORD"
             assert server[variable] == example()[variable]
 
@@ -214,12 +220,13 @@ class TestRights:
         assert writers == {"keys"}
 
     def test_the_password_of_a_role_is_told_to_that_role(self) -> None:
-        """Besides its server, and the auditor, who reads all databases as those who serve."""
+        """And to the server that checks it."""
         for service in (each.name for each in BACKENDS):
             prefix = service.upper()
             holders = {
                 f"{prefix}_OWNER_PASSWORD": {"postgres", f"{service}-migrate"},
-                f"{prefix}_DATABASE_PASSWORD": {"postgres", service, "audit"},
+                f"{prefix}_DATABASE_PASSWORD": {"postgres", service},
+                f"{prefix}_AUDIT_PASSWORD": {"postgres", "audit"},
                 f"NATS_{prefix}_PASSWORD": {"nats", service},
             }
             assert {each: told(example()[each]) for each in holders} == holders
