@@ -232,6 +232,13 @@ ORDERS = (
         f"{_ORDERS_TESTS}/test_refusals.py -k decline_undoes",
     ),
     Mutant(
+        "a copy of a refused request may lock the cart after the end",
+        f"{_ORDERS}/operations/placing.py",
+        " and failure.reason != _HELD",
+        "",
+        f"{_ORDERS_TESTS}/test_refusals.py -k copy_that_comes_later",
+    ),
+    Mutant(
         "money is forgotten when the hold on the stock is over",
         f"{_ORDERS}/domain/placement.py",
         """        # The stock may have been given to others by now.

@@ -37,6 +37,24 @@ class TestRefusal:
         document = (await the_placement(database)).document
         assert [each.token for each in (*document.intent.tenders, *document.tenders)] == ["", ""]
 
+    async def test_a_cart_that_another_tab_holds_is_not_locked_by_a_copy_that_comes_later(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        quote = town.carts.add(factories.quote())
+        town.carts.held[quote.cart] = "plc_of_another_tab"
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+        assert refused.value.reason == "CART_NOT_OPEN"
+        assert town.carts.held == {quote.cart: "plc_of_another_tab"}
+        await town.carts.unlock(quote.cart, "plc_of_another_tab")
+
+        placement = (await the_placement(database)).id
+        with pytest.raises(Failure) as late:
+            await town.carts.lock(quote.cart, placement, "", quote.fingerprint, "")
+        assert late.value.reason == "CHECKOUT_CLOSED"
+        assert town.holds_nothing()
+
     async def test_what_is_nowhere_is_refused_before_anybody_is_asked_for_money(
         self, replica: Replica, town: Town
     ) -> None:

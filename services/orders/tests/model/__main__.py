@@ -21,6 +21,7 @@ SETTINGS = {
     "one buyer in a crowd, a message late or twice": replace(STILL, tricks=1),
     "one buyer in a crowd, a crash": replace(STILL, crashes=1),
     "two tabs with one cart, a crash": replace(STILL, one_cart=True, crashes=1),
+    "two tabs with one cart, a message late or twice": replace(STILL, one_cart=True, tricks=1),
     "two tenders, a crash": replace(STILL, tenders=TWO, crowd=False, crashes=1),
     "one buyer in a crowd, a crash, called off": replace(STILL, crashes=1, calling_off=True),
     "one buyer in a crowd, two crashes": replace(STILL, crashes=2),

@@ -42,6 +42,8 @@ from comptoir_runtime.idempotency import RequestKey
 
 # The first may be made with figures that are a second old.
 _PLANS = 3
+# How a cart refuses that another checkout holds, or that is an order.
+_HELD = "CART_NOT_OPEN"
 
 
 async def place_order(
@@ -164,8 +166,9 @@ class Placing:
         except errors.OutcomeUnknown as lost:
             return run.refuse(Outcome.LOST, _unavailable(lost))
         except Failure as failure:
-            # A request of before, still under way, must not lock the cart after the end.
-            only = asked == 1 and run.saved.version == 1
+            # A request of before, still under way, must not lock the cart after the end; nor must a
+            # copy of this one that comes when whoever holds the cart has given it back.
+            only = asked == 1 and run.saved.version == 1 and failure.reason != _HELD
             return run.refuse(Outcome.REFUSED if only else Outcome.PARTLY, failure)
         run.note(
             quote=quote, customer=quote.owner, currency=quote.currency, total=quote.totals.total
