@@ -232,6 +232,13 @@ ORDERS = (
         f"{_ORDERS_TESTS}/test_refusals.py -k decline_undoes",
     ),
     Mutant(
+        "old news of a payment count as the newest",
+        f"{_ORDERS}/store/orders.py",
+        "coalesce((reviewed ->> $2)::bigint, 0) < $5)",
+        "reviewed IS NOT NULL)",
+        f"{_ORDERS_TESTS}/test_reviews.py -k older_than",
+    ),
+    Mutant(
         "a copy of a refused request may lock the cart after the end",
         f"{_ORDERS}/operations/placing.py",
         " and failure.reason != _HELD",

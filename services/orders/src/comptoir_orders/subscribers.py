@@ -59,7 +59,7 @@ class Subscribers:
         """A refund came back or was made again, a dispute began or ended."""
         payment = event.payment
         reason = convert.review_of(payment)
-        await news.payment_reviewed(session, payment.order, payment.id, reason)
+        await news.payment_reviewed(session, payment.order, payment.id, payment.version, reason)
 
     async def reservation_covered(
         self, session: Session, event: inventory_pb2.ReservationCovered

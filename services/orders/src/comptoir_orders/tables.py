@@ -110,6 +110,7 @@ class OrderRow(SQLModel, table=True):
     placed_at: datetime = Field(sa_column=timestamp())
     updated_at: datetime = Field(sa_column=timestamp())
     review: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False, server_default="{}"))
+    reviewed: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False, server_default="{}"))
 
 
 class FulfilmentRow(SQLModel, table=True):

@@ -28,9 +28,11 @@ def payment(
     name: str = "pay_1",
     disputed: str = "",
     lost: str = "",
+    version: int = 0,
 ) -> payment_pb2.Payment:
     return payment_pb2.Payment(
         id=name,
+        version=version,
         order=order,
         operations=[
             payment_pb2.Operation(kind=kind, state=payment_pb2.Operation.STATE_SUCCEEDED)
@@ -101,6 +103,19 @@ class TestReviews:
         await shop.harness.deliver(closed(payment(order)))
         assert await reviews(shop, order) == [("pay_2", REFUND_FAILED)]
         assert (await shop.get(order)).etag != first.etag
+
+    async def test_what_is_older_than_what_is_known_changes_nothing(self, shop: Shop) -> None:
+        """F7: after a broker was rolled back, news come in any order."""
+        order = (await shop.order()).id
+        again = payment(order, REFUND, REVERSAL, REFUND, version=7)
+        await shop.harness.deliver(events_pb2.PaymentRefunded(payment_id="pay_1", payment=again))
+        settled = await shop.get(order)
+        await shop.harness.deliver(refund_failed(payment(order, REFUND, REVERSAL, version=5)))
+        assert await shop.get(order) == settled
+
+        later = payment(order, REFUND, REVERSAL, REFUND, REVERSAL, version=9)
+        await shop.harness.deliver(refund_failed(later))
+        assert await reviews(shop, order) == [("pay_1", REFUND_FAILED)]
 
     async def test_news_of_no_order_change_nothing(self, shop: Shop) -> None:
         await shop.harness.deliver(disputed(payment("ord_of_nobody", disputed="5.00")))

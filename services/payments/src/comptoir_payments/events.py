@@ -49,6 +49,7 @@ def payment_message(payment: Payment) -> PaymentMessage:
         disputed_amount=_if_any(payment.disputed, currency),
         charged_back_amount=_if_any(payment.charged_back, currency),
         single_capture=payment.single_capture,
+        version=payment.version,
     )
 
 

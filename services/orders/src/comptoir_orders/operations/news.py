@@ -38,9 +38,9 @@ async def payment_authorised(
 
 
 async def payment_reviewed(
-    session: Session, order_id: str, payment_id: str, reason: ReviewReason | None
+    session: Session, order_id: str, payment_id: str, of: int, reason: ReviewReason | None
 ) -> None:
-    """Somebody has to look at an order because of a payment, or has not to any more."""
-    version = await order_store.review(session, order_id, payment_id, reason)
+    """Somebody has to look at an order because of version `of` of a payment, or has not to."""
+    version = await order_store.review(session, order_id, payment_id, of, reason)
     if version is not None:
         session.signal(events.order_changed(order_id, version))

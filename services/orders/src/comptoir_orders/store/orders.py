@@ -55,10 +55,19 @@ _CAPTURED = """
 UPDATE orders SET captured = captured + $2, version = version + 1, updated_at = $3
 WHERE id = $1 RETURNING version"""
 
+# News of a payment may arrive in another order: what is older than what is known changes nothing.
+# Facts of before payments told their version have none, and count as they come.
 _REVIEW = """
-UPDATE orders SET version = version + 1, updated_at = $4,
-  review = CASE WHEN $3 = '' THEN review - $2 ELSE review || jsonb_build_object($2, $3) END
-WHERE id = $1 AND coalesce(review ->> $2, '') <> $3 RETURNING version"""
+WITH known AS (
+  SELECT id, coalesce(review ->> $2, '') <> $3 AS is_news FROM orders
+  WHERE id = $1 AND ($5::bigint = 0 OR coalesce((reviewed ->> $2)::bigint, 0) < $5) FOR UPDATE)
+UPDATE orders SET
+  version = CASE WHEN is_news THEN version + 1 ELSE version END,
+  updated_at = CASE WHEN is_news THEN $4 ELSE updated_at END,
+  review = CASE WHEN $3 = '' THEN review - $2 ELSE review || jsonb_build_object($2, $3) END,
+  reviewed = reviewed || jsonb_build_object($2, $5::bigint)
+FROM known WHERE orders.id = known.id
+RETURNING CASE WHEN is_news THEN version END"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +158,14 @@ async def add_captured(session: Session, order_id: str, amount: int) -> int:
 
 
 async def review(
-    session: Session, order_id: str, payment: str, reason: ReviewReason | None
+    session: Session, order_id: str, payment: str, of: int, reason: ReviewReason | None
 ) -> int | None:
-    """Notes what is to be looked at of a payment; the order's version when that is news."""
+    """Notes what is to be looked at of version `of` of a payment.
+
+    Answers the order's version when that is news.
+    """
     version: int | None = await session.fetchval(
-        _REVIEW, order_id, payment, reason or "", session.clock.now()
+        _REVIEW, order_id, payment, reason or "", session.clock.now(), of
     )
     return version
 
