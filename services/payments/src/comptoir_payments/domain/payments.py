@@ -236,6 +236,10 @@ class Payment:
         """The payment with this operation added, or put in the place of its earlier self."""
         return replace(self, operations=self.operations_with(operation))
 
+    def written(self) -> "Payment":
+        """As it stands once it is written: each writing counts."""
+        return replace(self, version=self.version + 1)
+
     def operations_with(self, operation: Operation) -> tuple[Operation, ...]:
         others = [each for each in self.operations if each.id != operation.id]
         # By time, not by id alone: ids are made on several machines.

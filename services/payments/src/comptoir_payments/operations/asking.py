@@ -166,7 +166,7 @@ def _settled(
 async def write(session: Session, settlement: Settlement) -> Payment:
     """Writes a settlement with its entries and its event, and keeps the caller's answer with it."""
     operation = settlement.operation
-    message = events.payment_message(settlement.payment)
+    message = events.payment_message(settlement.payment.written())
     succeeded = operation.progress is Progress.SUCCEEDED
     answer = message.SerializeToString() if succeeded else None
     payment = store.settle_operation(session, settlement, answer)

@@ -142,9 +142,7 @@ async def start_operation(session: Session, payment: Payment, operation: Operati
     if row["started"] is None:
         raise RequestKnown
     started = replace(operation, id=row["started"])
-    return replace(
-        payment, version=payment.version + 1, operations=payment.operations_with(started)
-    )
+    return replace(payment.written(), operations=payment.operations_with(started))
 
 
 @asynccontextmanager
@@ -186,9 +184,7 @@ def settle_operation(session: Session, settlement: Settlement, answer: bytes | N
     for other in others:
         session.send(_CLOSE, other.id, other.progress, other.failure_code)
     answered = replace(first, answer=answer)
-    return replace(
-        payment, version=payment.version + 1, operations=payment.operations_with(answered)
-    )
+    return replace(payment.written(), operations=payment.operations_with(answered))
 
 
 async def get_payment(session: Session, payment_id: str) -> Payment:
