@@ -10,9 +10,8 @@ from google.protobuf.message import Message
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
-from comptoir.type.v1 import address_pb2
 from comptoir_inventory.domain.imports import File, Mode, Outcome, Piece
-from comptoir_inventory.domain.locations import Address, Location, LocationKind, Point, Wish
+from comptoir_inventory.domain.locations import Location, LocationKind, Wish
 from comptoir_inventory.domain.promising import Ask
 from comptoir_inventory.domain.selling import Backorder, Policy, Source, Supply
 from comptoir_inventory.domain.stock import Availability, Quantity
@@ -26,6 +25,7 @@ from comptoir_inventory.events.resources import (
     supply_to,
     transfer_to,
 )
+from comptoir_runtime.addresses import address_of, point_of
 
 # Resources are written the same in answers and in events.
 __all__ = [
@@ -66,7 +66,7 @@ def wish_from(request: pb.GetAvailabilityRequest) -> Wish:
         can_ship=request.can_ship,
         can_pick_up=request.can_pick_up,
         can_return=request.can_return,
-        near=_point_from(request.near) if request.HasField("near") else None,
+        near=point_of(request.near) if request.HasField("near") else None,
         within_km=request.within_km,
     )
 
@@ -219,7 +219,7 @@ def location_from(message: stock_pb2.Location) -> Location:
         code=message.code,
         kind=LocationKind(message.kind),
         name=message.name,
-        address=_address_from(message.address),
+        address=address_of(message.address),
         time_zone=message.time_zone,
         can_ship=message.can_ship,
         can_pick_up=message.can_pick_up,
@@ -227,20 +227,4 @@ def location_from(message: stock_pb2.Location) -> Location:
         active=message.active,
         daily_capacity=message.daily_capacity,
         cut_off=message.cut_off,
-    )
-
-
-def _point_from(message: address_pb2.Point) -> Point:
-    return Point(message.latitude, message.longitude)
-
-
-def _address_from(message: address_pb2.Address) -> Address:
-    return Address(
-        recipient=message.recipient,
-        lines=tuple(message.lines),
-        postal_code=message.postal_code,
-        city=message.city,
-        country=message.country,
-        phone=message.phone,
-        point=_point_from(message.point) if message.HasField("point") else None,
     )

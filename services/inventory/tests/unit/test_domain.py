@@ -8,14 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir_inventory.domain.locations import (
-    Address,
-    Location,
-    LocationKind,
-    Point,
-    Wish,
-    distance_km,
-)
+from comptoir_inventory.domain.locations import Location, LocationKind, Wish, distance_km
 from comptoir_inventory.domain.reservations import MOVES, ForbiddenMove, Line, Reservation, State
 from comptoir_inventory.domain.stock import (
     Level,
@@ -24,6 +17,7 @@ from comptoir_inventory.domain.stock import (
     first_duplicate,
     summed,
 )
+from comptoir_runtime.addresses import Address, Point
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 LYON = Point(45.7640, 4.8357)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from math import asin, cos, radians, sin, sqrt
 
+from comptoir_runtime.addresses import Address, Point
+
 EARTH_RADIUS_KM = 6371.0
 
 
@@ -16,27 +18,6 @@ class LocationKind(IntEnum):
     STORE = 2
     SUPPLIER = 3
     TRANSIT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A point on the Earth in degrees, WGS 84."""
-
-    latitude: float
-    longitude: float
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A postal address."""
-
-    recipient: str = ""
-    lines: tuple[str, ...] = ()
-    postal_code: str = ""
-    city: str = ""
-    country: str = ""
-    phone: str = ""
-    point: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from comptoir.inventory.v1 import stock_pb2
-from comptoir.type.v1 import address_pb2
-from comptoir_inventory.domain.locations import Address, Location
+from comptoir_inventory.domain.locations import Location
 from comptoir_inventory.domain.reservations import Reservation
 from comptoir_inventory.domain.selling import Policy, Supply
 from comptoir_inventory.domain.stock import Availability, Level, Movement
 from comptoir_inventory.domain.transfers import Transfer
 from comptoir_runtime import etag
+from comptoir_runtime.addresses import Address, address_message
 from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
 NO_ADDRESS = Address()
@@ -156,7 +156,7 @@ def location_to(location: Location) -> stock_pb2.Location:
         code=location.code,
         kind=stock_pb2.Location.Kind.ValueType(location.kind),
         name=location.name,
-        address=None if location.address == NO_ADDRESS else _address_to(location.address),
+        address=None if location.address == NO_ADDRESS else address_message(location.address),
         time_zone=location.time_zone,
         can_ship=location.can_ship,
         can_pick_up=location.can_pick_up,
@@ -165,19 +165,4 @@ def location_to(location: Location) -> stock_pb2.Location:
         etag=etag.of(location.version),
         daily_capacity=location.daily_capacity,
         cut_off=location.cut_off,
-    )
-
-
-def _address_to(address: Address) -> address_pb2.Address:
-    point = address.point
-    return address_pb2.Address(
-        recipient=address.recipient,
-        lines=address.lines,
-        postal_code=address.postal_code,
-        city=address.city,
-        country=address.country,
-        phone=address.phone,
-        point=None
-        if point is None
-        else address_pb2.Point(latitude=point.latitude, longitude=point.longitude),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from comptoir_inventory.domain.locations import Address, Location, LocationKind, Point
+from comptoir_inventory.domain.locations import Location, LocationKind
+from comptoir_runtime.addresses import Address, Point
 from comptoir_runtime.database import Row, Session
 
 _COLUMNS = (
