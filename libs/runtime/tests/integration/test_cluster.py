@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,21 +128,50 @@ class TestLimits:
     async def test_streams_that_were_kept_once_are_kept_three_times_from_the_next_start_on(
         self, database: Database, cluster: Cluster
     ) -> None:
-        async with AsyncExitStack() as stack:
-            bus = Bus(cluster.url_of("n1"), "taker")
-            bus.start()
-            stack.push_async_callback(bus.close)
-            world = World(database, bus, stack)
-            _, task = world.relay()
-            await world.emit(sample.ThingHappened(thing_id="a"), sample.ThingState(thing_id="a"))
-            await until(world._all_published, PATIENCE)
-            await stop(task)
-
+        async with a_producer(database, cluster) as world:
+            await world.emit(sample.ThingHappened(thing_id="a"))
             world.relay(limits=Limits(replicas=3))
-            for stream in (FACTS, STATES):
-                await until(partial(is_kept_three_times, world, stream), PATIENCE)
-                assert await is_kept_three_times(world, stream)
+            await until(world._all_published, PATIENCE)
+
+            await self._see_all_kept_three_times(world)
             assert (await world.stream(FACTS))["messages"] == 1
+
+    async def test_a_cluster_that_cannot_decide_yet_is_asked_again(
+        self, database: Database, cluster: Cluster, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with a_producer(database, cluster) as world:
+            for name in ("n2", "n3"):
+                cluster.kill(name)
+            world.relay(limits=Limits(replicas=3))
+            await until(partial(was_told, caplog, "keeps its limits"), PATIENCE)
+            assert "keeps its limits" in caplog.text
+
+            for name in ("n2", "n3"):
+                cluster.start(name)
+            await self._see_all_kept_three_times(world)
+
+    async def _see_all_kept_three_times(self, world: World) -> None:
+        for stream in (FACTS, STATES):
+            await until(partial(is_kept_three_times, world, stream), PATIENCE)
+            assert await is_kept_three_times(world, stream)
+
+
+@asynccontextmanager
+async def a_producer(database: Database, cluster: Cluster) -> AsyncIterator[World]:
+    """Whose streams exist, kept by one server each, and whose relay has gone."""
+    async with AsyncExitStack() as stack:
+        bus = Bus(cluster.url_of("n1"), "taker")
+        bus.start()
+        stack.push_async_callback(bus.close)
+        world = World(database, bus, stack)
+        _, task = world.relay()
+        await until(lambda: are_there(world), PATIENCE)
+        await stop(task)
+        yield world
+
+
+async def are_there(world: World) -> bool:
+    return all([await leader_of(world, stream) for stream in (FACTS, STATES)])
 
 
 async def counted(world: World, expected: dict[str, int]) -> bool:
@@ -151,6 +180,10 @@ async def counted(world: World, expected: dict[str, int]) -> bool:
 
 async def heard(seen: dict[str, int], expected: dict[str, int]) -> bool:
     return seen == expected
+
+
+async def was_told(caplog: pytest.LogCaptureFixture, words: str) -> bool:
+    return words in caplog.text
 
 
 async def is_kept_three_times(world: World, stream: str) -> bool:

@@ -7,6 +7,7 @@ connection. While NATS is down the outbox grows and nothing else happens.
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ _leading = counter(names.RELAY_LEADING)
 POLL_SECONDS = 0.5
 _RETRY_SECONDS = 0.5
 _LEADER_SECONDS = 1.0
+_SETTLE_SECONDS = 5.0
 _SWEEP_SECONDS = 600.0
 _REPLAY_SECONDS = 60.0
 _NO_END = 2**62
@@ -89,7 +91,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._pace = Pace()
         self._asked: deque[_Asked] = deque()
-        self._settled = False
+        self._settle_at = -math.inf
         self.leading = False
         database.announce_to(self)
 
@@ -169,16 +171,24 @@ class Relay:
             connection.terminate()  # gives the lock back at once
 
     async def _settle_streams(self) -> None:
-        """While an older version of the service leads, the stream must take our new types."""
-        if self._settled:
+        """While an older version of the service leads, the stream must take our new types.
+
+        A refusal may pass, as that of a cluster which misses a server: we ask again until all is
+        settled, and not once more.
+        """
+        if time.monotonic() < self._settle_at:
             return
+        self._settle_at = time.monotonic() + _SETTLE_SECONDS
+        refused = False
         with contextlib.suppress(BusUnavailable):
             for kind in (Kind.FACT, Kind.STATE):
                 try:
                     await streams.settle(self._bus, self._service, kind, self._types, self._limits)
                 except ApiError as error:
+                    refused = True
                     _log.warning("a stream of %s keeps its limits: %s", self._service, error)
-            self._settled = True
+            if not refused:
+                self._settle_at = math.inf
 
     async def _lead(self, leader: Leader, connection: Connection) -> None:
         sweep, sweep_at = Sweep(), time.monotonic() + _SWEEP_SECONDS
