@@ -38,9 +38,12 @@ RESULTS = Path("build/bench")
 class Bench:
     """What the benchmarks of one run share."""
 
-    def __init__(self, console: Console, seconds: float | None, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, console: Console, seconds: float | None, replicas: int, stack: AsyncExitStack
+    ) -> None:
         self.console = console
         self.seconds = seconds
+        self._replicas = replicas
         self._stack = stack
         self._world: World | None = None
 
@@ -59,7 +62,9 @@ class Bench:
         if self._world is None:
             with self.console.status("a platform of our own starts …"):
                 data = RESULTS / "platform"
-                self._world = await self._stack.enter_async_context(running(data, fresh=True))
+                self._world = await self._stack.enter_async_context(
+                    running(data, fresh=True, replicas=self._replicas)
+                )
             await self._world.stock_up(self.console)
         return self._world
 
@@ -122,10 +127,12 @@ BENCHMARKS: dict[str, Benchmark] = {
 }
 
 
-async def _run(benchmarks: Mapping[str, Benchmark], seconds: float | None, console: Console) -> int:
+async def _run(
+    benchmarks: Mapping[str, Benchmark], options: argparse.Namespace, console: Console
+) -> int:
     failed = []
     async with AsyncExitStack() as stack:
-        bench = Bench(console, seconds, stack)
+        bench = Bench(console, options.seconds, options.replicas, stack)
         for name, benchmark in benchmarks.items():
             try:
                 with console.status(f"{name} …"):
@@ -153,6 +160,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--seconds", type=float, help="how long each measures; short by default")
     parser.add_argument(
+        "--replicas", type=int, default=1, help="processes of each service; one by default"
+    )
+    parser.add_argument(
         "--against", type=Path, metavar="CLONE", help="checkout here and there, in turn"
     )
     options = parser.parse_args()
@@ -168,7 +178,7 @@ def main() -> None:
     console = Console(highlight=False)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            code = runner.run(_run(wanted, options.seconds, console))
+            code = runner.run(_run(wanted, options, console))
         except KeyboardInterrupt:
             code = 130
     sys.exit(code)

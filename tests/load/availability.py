@@ -57,7 +57,7 @@ async def _stock_up(world: World) -> None:
 def _task(world: World, *, seconds: float, rate: float = 0.0) -> Task:
     request = pb.GetAvailabilityRequest(skus=SKUS, by_location=True)
     return Task(
-        address=world.addresses["inventory"],
+        addresses=world.replicas("inventory"),
         path=_PATH,
         token="",
         bodies=encoded([request.SerializeToString()]),

@@ -36,7 +36,8 @@ PROCESSES = 2
 class Task:
     """What one process does: all `calls`, or as many as it can in `seconds`."""
 
-    address: str
+    addresses: list[str]
+    """The replicas of the service, one for each process in turn."""
     path: str
     token: str
     bodies: list[str]
@@ -74,6 +75,7 @@ async def call(task: Task) -> Calls:
         Task(
             **{
                 **asdict(task),
+                "addresses": [task.addresses[number % len(task.addresses)]],
                 "at_once": task.at_once // PROCESSES,
                 "calls": task.calls // PROCESSES,
                 "rate": task.rate / PROCESSES,
@@ -110,7 +112,7 @@ async def _carry_out(task: Task) -> Calls:
     numbers = itertools.count()
     bodies = bodies_of(task)
     headers = {"authorization": task.token} if task.token else {}
-    with closing(Lines(task.address, task.path, headers | _TIMEOUT)) as lines:
+    with closing(Lines(task.addresses[0], task.path, headers | _TIMEOUT)) as lines:
         await lines.connected()
         began, cpu = time.perf_counter(), time.process_time()
         end = began + task.seconds if task.seconds else math.inf

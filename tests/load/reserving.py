@@ -84,7 +84,7 @@ async def _reserve(
         raise WrongResult(f"{dict(granted.outcomes)} promises, {gone} units gone")
     each = {
         process: 1e6 * burnt.get(process, 0.0) / calls
-        for process in ("inventory", "postgres.inventory", "postgres")
+        for process in (*world.names("inventory"), "postgres.inventory", "postgres")
     }
     each["callers"] = 1e6 * granted.cpu / calls
     return granted, [Figure(f"{name}.cpu.{process}", used, "µs") for process, used in each.items()]
@@ -100,7 +100,7 @@ def _task(world: World, skus: Sequence[str], *, seconds: float = 0.0, calls: int
         for sku in skus
     ]
     return Task(
-        address=world.addresses["inventory"],
+        addresses=world.replicas("inventory"),
         path=_PATH,
         token=identity.authorization(),
         bodies=encoded(bodies),

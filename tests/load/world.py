@@ -46,11 +46,22 @@ class World:
     ready_seconds: float
     """From the start of the program until everything was ready."""
     data: Path
+    count: int = 1
+    """How many processes there are of each service."""
 
     @property
     def services(self) -> dict[str, int]:
         """Process ids of the seven services."""
         return {service.name: self.processes[service.name] for service in SERVICES}
+
+    def replicas(self, service: str) -> list[str]:
+        """host:port of each process of a service."""
+        return [self.addresses[name] for name in self.names(service)]
+
+    def names(self, service: str) -> list[str]:
+        """What the processes of a service are called."""
+        (found,) = (each for each in SERVICES if each.name == service)
+        return found.replicas(self.count)
 
     @property
     def authority(self) -> str:
@@ -65,7 +76,9 @@ class World:
 
 
 @asynccontextmanager
-async def running(data: Path, *, fresh: bool, python: str = sys.executable) -> AsyncIterator[World]:
+async def running(
+    data: Path, *, fresh: bool, python: str = sys.executable, replicas: int = 1
+) -> AsyncIterator[World]:
     """Run a platform without a catalogue in `data` while the block runs.
 
     With another clone's `python` it is that clone's platform.
@@ -73,7 +86,7 @@ async def running(data: Path, *, fresh: bool, python: str = sys.executable) -> A
     data.parent.mkdir(parents=True, exist_ok=True)
     log = data.with_suffix(".log")
     command = [python, "-m", "comptoir_local", "up", "--empty", f"--data={data}"]
-    command += [f"--port={free_port()}", *(["--fresh"] if fresh else [])]
+    command += [f"--port={free_port()}", f"--replicas={replicas}", *(["--fresh"] if fresh else [])]
     started = time.perf_counter()
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -117,6 +130,7 @@ def _world(state: dict[str, Any], runner: int, seconds: float, data: Path) -> Wo
         addresses=addresses,
         ready_seconds=seconds,
         data=data,
+        count=state["replicas"],
     )
 
 

@@ -12,7 +12,7 @@ from tests.load.callers import Task, bodies_of, encoded
 def task(*skus: str, unique: bool) -> Task:
     lines = [stock_pb2.ReservationLine(sku=sku, location="lyon", quantity=1) for sku in skus]
     bodies = [pb.ReserveRequest(lines=[line]).SerializeToString() for line in lines]
-    return Task("nowhere", "/path", "", encoded(bodies), at_once=1, unique=unique)
+    return Task(["nowhere"], "/path", "", encoded(bodies), at_once=1, unique=unique)
 
 
 def test_each_call_is_a_request_of_its_own() -> None:
