@@ -154,10 +154,15 @@ async def stop(task: asyncio.Task[None]) -> None:
     await cancel([task])
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
-    """Waits for a condition; gives up quietly, so that the test's own assertion tells the story."""
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> bool:
+    """Waits for a condition and tells whether it came.
+
+    Gives up quietly, so that a test's own assertion tells the story. One about what may change
+    again, such as who leads a cluster, asserts this answer.
+    """
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if await condition():
-            return
+            return True
         await asyncio.sleep(0.01)
+    return False
