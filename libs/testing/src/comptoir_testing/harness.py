@@ -27,8 +27,6 @@ from comptoir_testing.tokens import TokenFactory
 E = TypeVar("E", bound=Message)
 
 _TIMEOUT_SECONDS = 30.0
-# What grpc.aio says of a call that ended while its messages were being sent: its status is lost.
-_ANSWER_LOST = "Internal error from Core"
 _PAUSE_SECONDS = 0.005
 _OUTBOX = "SELECT type, payload FROM outbox ORDER BY position"
 
@@ -217,16 +215,10 @@ class ServiceHarness:
     ) -> bytes:
         call: Any = self._channel.stream_unary(procedure.path)
         payloads = [request.SerializeToString() for request in requests]
-        while True:
-            try:
-                body: bytes = await call(
-                    iter(payloads), metadata=_metadata(token), timeout=_TIMEOUT_SECONDS
-                )
-            except grpc.aio.AioRpcError as error:
-                if error.details() != _ANSWER_LOST:
-                    raise
-            else:
-                return body
+        body: bytes = await call(
+            iter(payloads), metadata=_metadata(token), timeout=_TIMEOUT_SECONDS
+        )
+        return body
 
     async def _first(self, procedure: Procedure, request: Message, token: str | None) -> bytes:
         streaming: Any = self._channel.unary_stream(procedure.path)

@@ -9,7 +9,7 @@ stored.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -45,6 +45,8 @@ from comptoir_runtime.tls import Admission
 
 # A caller that sets no deadline gets this one; streams may stay as long as the connection.
 DEFAULT_DEADLINE_SECONDS = 10.0
+# How long a refused upload may go on before it is answered; of a short deadline, half.
+UPLOAD_PATIENCE_SECONDS = 5.0
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Body: TypeAlias = Callable[[Any, Call, Context], Awaitable[bytes]]
@@ -123,7 +125,15 @@ class Pipeline:
             answer: Message = await function((read(payload) async for payload in payloads), call)
             return answer.SerializeToString()
 
-        return self._guarded(procedure, handle)
+        guarded = self._guarded(procedure, handle)
+
+        async def hear_out(payloads: AsyncIterator[bytes], context: Context) -> bytes:
+            answer = await guarded(payloads, context)
+            if context.code() not in _SUCCESS:
+                await _drop(payloads, context.time_remaining())
+            return answer
+
+        return hear_out
 
     def _streaming(self, procedure: Procedure) -> Callable[[bytes, Context], AsyncIterator[bytes]]:
         read, function, streams = self._reader(procedure), procedure.function, self._streams
@@ -343,6 +353,19 @@ async def _within(seconds: float, answer: Awaitable[bytes]) -> bytes:
         if not timeout.expired():
             raise
         raise DeadlineExceeded("the call took too long") from None
+
+
+async def _drop(payloads: AsyncIterator[bytes], remaining: float | None) -> None:
+    """Drops what a caller still sends, until its end or for a while.
+
+    A client of grpc.aio that is refused while it sends may lose the refusal, and tells of an
+    internal error instead (https://github.com/grpc/grpc/issues/36066).
+    """
+    patience = UPLOAD_PATIENCE_SECONDS
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience if remaining is None else min(patience, remaining / 2)):
+            async for _ in payloads:
+                pass
 
 
 def _named(violations: list[Any]) -> list[Violation]:

@@ -1,12 +1,13 @@
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import grpc
 import pytest
 
 from comptoir_runtime.errors import RemoteFailure, Violation, from_rpc_error
+from comptoir_runtime.rpc import pipeline
 from comptoir_testing.demo import GetNoteRequest, Line, Note, PutNoteRequest
 from comptoir_testing.tokens import TokenFactory
 from libs.runtime.tests.integration.rpc.notes import Running, bearer
@@ -202,7 +203,7 @@ class TestUpload:
                 yield request.SerializeToString()
 
         calling: Any = running.channel.stream_unary(PREFIX + "UploadNotes")
-        answer: bytes = await calling(payloads(), metadata=bearer(token), timeout=2)
+        answer: bytes = await calling(payloads(), metadata=bearer(token), timeout=30)
         return answer
 
     async def test_every_request_arrives(self, running: Running, tokens: TokenFactory) -> None:
@@ -225,6 +226,33 @@ class TestUpload:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self._send(running, tokens.visitor(), PutNoteRequest())
         assert from_rpc_error(caught.value).reason == "PERMISSION_DENIED"
+
+    async def test_a_refusal_reaches_callers_who_are_still_sending(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        sent = [PutNoteRequest(text="x" * 1_000_000)] * 16
+        callers = (tokens.visitor(), tokens.service("till")) * 4  # not allowed; not valid
+        refused = await asyncio.gather(
+            *(self._send(running, token, *sent) for token in callers), return_exceptions=True
+        )
+        assert [from_rpc_error(error).reason for error in _failures(refused)] == (
+            ["PERMISSION_DENIED", "INVALID_FIELDS"] * 4
+        )
+
+    async def test_who_neither_sends_nor_ends_hears_the_refusal_all_the_same(
+        self, running: Running, tokens: TokenFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pipeline, "UPLOAD_PATIENCE_SECONDS", 0.1)
+        calling: Any = running.channel.stream_unary(PREFIX + "UploadNotes")
+        call = calling(metadata=bearer(tokens.visitor()), timeout=30)
+        await call.write(PutNoteRequest(text="a").SerializeToString())
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert from_rpc_error(caught.value).reason == "PERMISSION_DENIED"
+
+
+def _failures(answers: Iterable[bytes | BaseException]) -> list[grpc.aio.AioRpcError]:
+    return [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
 
 
 class TestProcess:
