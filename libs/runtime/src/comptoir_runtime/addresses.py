@@ -1,8 +1,11 @@
 """Postal addresses and points on the Earth: as contracts write them, and back."""
 
 from dataclasses import dataclass
+from math import asin, cos, inf, radians, sin, sqrt
 
 from comptoir.type.v1 import address_pb2
+
+_EARTH_RADIUS_KM = 6371.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,15 @@ def point_of(message: address_pb2.Point) -> Point:
 def point_message(point: Point) -> address_pb2.Point:
     """The contract's form."""
     return address_pb2.Point(latitude=point.latitude, longitude=point.longitude)
+
+
+def kilometres(start: Point | None, end: Point | None) -> float:
+    """Great-circle distance; infinite when one end is not known."""
+    if start is None or end is None:
+        return inf
+    north, south = radians(start.latitude), radians(end.latitude)
+    height = sin((south - north) / 2) ** 2
+    width = sin(radians(end.longitude - start.longitude) / 2) ** 2
+    # Rounded, the ends of the Earth would be farther apart than any two points can be.
+    share = min(1.0, height + cos(north) * cos(south) * width)
+    return 2 * _EARTH_RADIUS_KM * asin(sqrt(share))

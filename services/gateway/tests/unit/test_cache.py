@@ -5,10 +5,11 @@ from typing import cast
 import pytest
 
 from comptoir.inventory.v1 import events_pb2, stock_pb2
-from comptoir.type.v1.address_pb2 import Point
 from comptoir_gateway.cache import Answers, News, StockBook
 from comptoir_gateway.cache.answers import MAX_AGE_SECONDS
 from comptoir_gateway.cache.news import SETTLING_SECONDS
+from comptoir_gateway.cache.stock import Place
+from comptoir_runtime.addresses import Point
 from comptoir_runtime.bus import Bus
 
 PRICE_OF_A = ("price", "A")
@@ -177,15 +178,9 @@ class TestStockBook:
         book.learn_location(
             stock_pb2.Location(code="nowhere", kind=stock_pb2.Location.KIND_STORE, active=True)
         )
-        assert list(book.stores) == ["lyon"]
+        assert book.stores == {"lyon": Place("lyon", "Store lyon", "lyon", Point(45.76, 4.84))}
         book.learn_location(store("lyon", 45.76, 4.84, active=False))
         assert book.stores == {}
-
-    def test_distances_are_those_of_the_map(self) -> None:
-        book = StockBook()
-        book.learn_location(store("paris", 48.8566, 2.3522))
-        distance = book.stores["paris"].distance_km(Point(latitude=45.7640, longitude=4.8357))
-        assert round(distance) == 391
 
 
 async def test_closing_forgets_the_bus(bus: FakeBus) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir_inventory.domain.locations import Location, LocationKind, Wish, distance_km
+from comptoir_inventory.domain.locations import Location, LocationKind, Wish
 from comptoir_inventory.domain.reservations import MOVES, ForbiddenMove, Line, Reservation, State
 from comptoir_inventory.domain.stock import (
     Level,
@@ -66,9 +66,6 @@ class TestAvailability:
     def test_an_unknown_sku_has_nothing(self) -> None:
         [entry] = availability(["A"], [], {}, Wish(), NOW)
         assert (entry.sku, entry.available, entry.revision) == ("A", 0, 0)
-
-    def test_distance_from_lyon_to_paris(self) -> None:
-        assert round(distance_km(LYON, PARIS)) == 391
 
 
 class TestReservation:

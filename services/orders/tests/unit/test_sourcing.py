@@ -22,8 +22,7 @@ from comptoir_orders.domain.sourcing import (
     units_by_sku,
 )
 from comptoir_orders.policies.sourcing import SourcingPolicy
-from comptoir_orders.policies.sourcing.departments import CENTRES
-from comptoir_orders.policies.sourcing.distance import kilometres, point_of
+from comptoir_orders.policies.sourcing.departments import CENTRES, point_of
 from comptoir_orders.policies.sourcing.fewest_parcels import FewestParcels
 from comptoir_runtime.addresses import Address, Point
 
@@ -285,13 +284,7 @@ class TestFewestParcels:
         assert time.process_time() - started < 0.5  # about 0.04; slow machines are slow
 
 
-class TestDistance:
-    def test_lyon_to_paris(self) -> None:
-        assert round(kilometres(LYON, PARIS)) == 392
-
-    def test_unknown_is_infinitely_far(self) -> None:
-        assert kilometres(None, PARIS) == kilometres(LYON, None) == float("inf")
-
+class TestWhereAnAddressIs:
     @pytest.mark.parametrize(
         ("postal_code", "department"),
         [

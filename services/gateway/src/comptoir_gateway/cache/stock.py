@@ -1,12 +1,9 @@
 """Stock and stores as inventory last told them: figures for pages, never for promises."""
 
-import math
 from dataclasses import dataclass
 
 from comptoir.inventory.v1 import events_pb2, stock_pb2
-from comptoir.type.v1.address_pb2 import Point
-
-_EARTH_KM = 6371.0
+from comptoir_runtime.addresses import Point, point_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +29,7 @@ class Place:
     code: str
     name: str
     city: str
-    latitude: float
-    longitude: float
-
-    def distance_km(self, point: Point) -> float:
-        """Great-circle distance."""
-        here, there = math.radians(self.latitude), math.radians(point.latitude)
-        across = math.radians(point.longitude - self.longitude)
-        half = (
-            math.sin((there - here) / 2) ** 2
-            + math.cos(here) * math.cos(there) * math.sin(across / 2) ** 2
-        )
-        return 2 * _EARTH_KM * math.asin(math.sqrt(half))
+    point: Point
 
 
 class StockBook:
@@ -70,11 +56,7 @@ class StockBook:
             return
         address = location.address
         self.stores[location.code] = Place(
-            location.code,
-            location.name,
-            address.city,
-            address.point.latitude,
-            address.point.longitude,
+            location.code, location.name, address.city, point_of(address.point)
         )
 
 

@@ -10,11 +10,11 @@ import grpc
 from comptoir.cart.v1 import cart_service_pb2, price_pb2
 from comptoir.inventory.v1 import inventory_service_pb2, stock_pb2
 from comptoir.pim.v1 import pim_service_pb2, product_pb2
-from comptoir.type.v1.address_pb2 import Point
 from comptoir_gateway.backends import Backends, Metadata
 from comptoir_gateway.cache import Answers, News, Stock, StockBook, Topic
 from comptoir_gateway.cache.news import ANY_PRODUCT, topics
 from comptoir_gateway.transcode import Codecs
+from comptoir_runtime.addresses import Point, kilometres
 from comptoir_runtime.errors import Failure
 
 T = TypeVar("T")
@@ -238,7 +238,7 @@ class Parts:
         """The active stores with what they have, nearest first."""
         book = self._book if self.news.live else await self._ask_stores(visit)
         by_distance = sorted(
-            ((place.distance_km(near), place) for place in book.stores.values()),
+            ((kilometres(near, place.point), place) for place in book.stores.values()),
             key=lambda each: (each[0], each[1].code),
         )
         return [

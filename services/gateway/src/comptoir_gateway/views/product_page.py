@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import orjson
 
-from comptoir.type.v1.address_pb2 import Point
 from comptoir_gateway.cache import Stock, Topic
 from comptoir_gateway.cache.news import LOCATIONS, topics
 from comptoir_gateway.problems import from_failure
@@ -14,6 +13,7 @@ from comptoir_gateway.transcode.fields import clean, point
 from comptoir_gateway.views.page import KeptPages, Page, checked, query_of, visit_of
 from comptoir_gateway.views.parts import Missing, Parts, Shown, Visit, members
 from comptoir_gateway.web import Request, Response
+from comptoir_runtime.addresses import Point, point_of
 from comptoir_runtime.errors import Failure
 
 _NULL = b"null"
@@ -33,7 +33,7 @@ class ProductPage:
         query = query_of(request, ("channel", "locale", "near"))
         visit = visit_of(request, query)
         product = checked("product", path["product"], clean)
-        near = checked("near", query["near"], point) if query.get("near") else None
+        near = point_of(checked("near", query["near"], point)) if query.get("near") else None
         made, missing = self._parts.news.now, Missing()
         try:
             shown = await self._parts.product(product, visit)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from math import asin, cos, radians, sin, sqrt
 
-from comptoir_runtime.addresses import Address, Point
-
-EARTH_RADIUS_KM = 6371.0
+from comptoir_runtime.addresses import Address, Point, kilometres
 
 
 class LocationKind(IntEnum):
@@ -67,17 +64,4 @@ class Wish:
 
     def distance(self, location: Location) -> float:
         """Kilometres from the wished point; infinite when either point is unknown."""
-        if self.near is None or location.address.point is None:
-            return float("inf")
-        return distance_km(self.near, location.address.point)
-
-
-def distance_km(start: Point, end: Point) -> float:
-    """Great-circle distance in kilometres (haversine)."""
-    latitudes = radians(end.latitude - start.latitude)
-    longitudes = radians(end.longitude - start.longitude)
-    chord = (
-        sin(latitudes / 2) ** 2
-        + cos(radians(start.latitude)) * cos(radians(end.latitude)) * sin(longitudes / 2) ** 2
-    )
-    return 2 * EARTH_RADIUS_KM * asin(sqrt(chord))
+        return kilometres(self.near, location.address.point)

@@ -31,7 +31,7 @@ from comptoir_orders.operations.paying import Paying
 from comptoir_orders.operations.runs import Run, noted, patiently, written
 from comptoir_orders.operations.undoing import Undo
 from comptoir_orders.policies.sourcing import SourcingPolicy
-from comptoir_orders.policies.sourcing.distance import point_of
+from comptoir_orders.policies.sourcing.departments import point_of
 from comptoir_orders.store import bystanders, processes
 from comptoir_orders.store import orders as order_store
 from comptoir_orders.store.processes import Process

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from comptoir_orders.domain.sourcing import Beyond, Site
-from comptoir_orders.policies.sourcing.distance import kilometres
-from comptoir_runtime.addresses import Point
+from comptoir_runtime.addresses import Point, kilometres
 
 _NOBODY_KNOWS = datetime.max.replace(tzinfo=UTC)
 

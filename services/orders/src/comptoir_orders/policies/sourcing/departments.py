@@ -1,9 +1,9 @@
-"""Roughly the middle of each French department and territory, by the start of its postal codes.
+"""Where an address is: roughly, in the middle of its French department or territory.
 
 Good enough to tell which location is nearer; never shown to anybody.
 """
 
-from comptoir_runtime.addresses import Point
+from comptoir_runtime.addresses import Address, Point
 
 CENTRES: dict[str, Point] = {
     "01": Point(46.1, 5.35),
@@ -114,3 +114,26 @@ CENTRES: dict[str, Point] = {
     "987": Point(-17.65, -149.43),
     "988": Point(-21.3, 165.5),
 }
+
+
+def point_of(address: Address | None) -> Point | None:
+    """The address's own point, else the middle of its French department, else None."""
+    if address is None:
+        return None
+    if address.point is not None:
+        return address.point
+    if address.country != "FR":
+        return None
+    return CENTRES.get(_department(address.postal_code.replace(" ", "")))
+
+
+def _department(postal_code: str) -> str:
+    """The department a French postal code belongs to, such as `69`, `2A` or `974`."""
+    if len(postal_code) != 5 or not postal_code.isdigit():
+        return ""
+    if postal_code.startswith(("97", "98")):
+        return postal_code[:3]
+    if postal_code.startswith("20"):
+        # Corsica: 200xx and 201xx lie in the south, 202xx and 206xx in the north.
+        return "2A" if postal_code[2] in "01" else "2B"
+    return postal_code[:2]

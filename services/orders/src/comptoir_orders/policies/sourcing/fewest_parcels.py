@@ -12,8 +12,7 @@ from comptoir_orders.domain.sourcing import (
     units_by_sku,
 )
 from comptoir_orders.policies.sourcing.backorders import with_backorders
-from comptoir_orders.policies.sourcing.distance import kilometres
-from comptoir_runtime.addresses import Point
+from comptoir_runtime.addresses import Point, kilometres
 
 # Looking at more combinations than this would take longer than a customer waits; what remains
 # is solved greedily. Fifteen locations never come near it.
