@@ -15,7 +15,7 @@ from comptoir_runtime import deadline, telemetry
 from comptoir_runtime.auth import ServiceIdentity
 from comptoir_runtime.errors import from_rpc_error
 from comptoir_runtime.guard import outside_transaction
-from comptoir_runtime.rpc.procedures import is_keyed
+from comptoir_runtime.idempotency import is_keyed
 from comptoir_runtime.tls import Certificates, channel_credentials, naming
 
 DEFAULT_TIMEOUT_SECONDS = 3.0

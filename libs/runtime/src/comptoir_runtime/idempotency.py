@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from comptoir_runtime.errors import IdempotencyKeyReused
@@ -49,6 +50,12 @@ class RequestKey:
     """Subject of the principal, empty for anonymous: one caller never sees another's answer."""
     key: str
     request_hash: bytes
+
+
+def is_keyed(method: MethodDescriptor) -> bool:
+    """Whether the request has a `request_id`: repeating it has one effect."""
+    field = method.input_type.fields_by_name.get(FIELD)
+    return field is not None and field.type == FieldDescriptor.TYPE_STRING
 
 
 def key_of(scope: str, caller: str, request: Message) -> RequestKey:

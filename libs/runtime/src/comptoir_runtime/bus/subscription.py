@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from google.protobuf.message import Message
 
-from comptoir_runtime.database import Session
 from comptoir_runtime.event_options import EventType, Kind, NotAnEvent, event_type
+
+if TYPE_CHECKING:  # only a shape: who follows news without a database needs none of it
+    from comptoir_runtime.database import Session
 
 # The second parameter is the handler's own message type: the mapping below ties the two together,
 # which a Mapping cannot express.
-Handler: TypeAlias = Callable[[Session, Any], Awaitable[None]]
+Handler: TypeAlias = Callable[["Session", Any], Awaitable[None]]
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from comptoir_runtime.auth import Rule, rule_of
-from comptoir_runtime.idempotency import FIELD
+from comptoir_runtime.idempotency import is_keyed
 
 F = TypeVar("F", bound=Callable[..., Any])
 Answer = Awaitable[Message] | AsyncIterator[Message]
@@ -137,12 +137,6 @@ def _procedure(method: MethodDescriptor, implementation: object) -> Procedure:
         keyed=is_keyed(method),
         function=function,
     )
-
-
-def is_keyed(method: MethodDescriptor) -> bool:
-    """Whether the request has a `request_id`: repeating it has one effect."""
-    field = method.input_type.fields_by_name.get(FIELD)
-    return field is not None and field.type == FieldDescriptor.TYPE_STRING
 
 
 def _strangers(binding: Binding) -> list[str]:
