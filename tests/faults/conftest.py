@@ -1,6 +1,7 @@
 """One platform for all faults, and the table at the end."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,36 @@ from tests.faults.world import a_world
 _ROWS: list[Row] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--replicas", type=int, default=1, help="processes of each service")
+
+
 @pytest.fixture(scope="session")
-def rows() -> list[Row]:
-    """The table at the end."""
-    return _ROWS
+def replicas(request: pytest.FixtureRequest) -> int:
+    """Processes of each service, the gateway included."""
+    count: int = request.config.getoption("--replicas")
+    return count
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def night(rows: list[Row]) -> AsyncIterator[Night]:
+async def nights() -> AsyncIterator[Callable[[int], Awaitable[Night]]]:
+    """The platform with so many replicas; started when it is asked for the first time."""
+    async with AsyncExitStack() as stack:
+        begun: dict[int, Night] = {}
+
+        async def with_replicas(count: int) -> Night:
+            if count not in begun:
+                world = await stack.enter_async_context(a_world(replicas=count))
+                begun[count] = Night(world, await stocked(world), _ROWS)
+            return begun[count]
+
+        yield with_replicas
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def night(nights: Callable[[int], Awaitable[Night]], replicas: int) -> Night:
     """The platform that is going to be broken, and goods to buy there."""
-    async with a_world() as world:
-        yield Night(world, await stocked(world), rows)
+    return await nights(replicas)
 
 
 @pytest.fixture

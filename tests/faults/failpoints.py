@@ -1,10 +1,11 @@
-"""Starts a service with failpoints: `python -m tests.faults.failpoints comptoir_orders`.
+"""Starts a service with failpoints: `python -m tests.faults.failpoints FOLDER comptoir_orders`.
 
 No product package knows of them. This launcher wraps a few public seams of the runtime before the
 service is composed, so that a service that is started in the usual way has no hook at all.
 
-What is to fail is read from a file, `$FAILPOINTS/<package>`, one `name:action[:when]` a line, and
-read again whenever it changes: a test arms a point of a process that runs.
+What is to fail is read from a file, `FOLDER/<package>`, one `name:action[:when]` a line, and
+read again whenever it changes: a test arms a point of a service that runs. Of several replicas the
+one that gets there takes it, and no other does.
 
 | point | where |
 | --- | --- |
@@ -21,10 +22,12 @@ read again whenever it changes: a test arms a point of a process that runs.
 | `error` | commit: rolled back as PostgreSQL would (40001); publish: no answer came |
 | `dup` | publish: stored a second time under another message id |
 
-`when` is `3` (the third time, once; default 1) or `30%` (that share of the times, for ever).
+`when` is `3` (the third time, once, counted over all replicas; default 1) or `30%` (that share of
+the times, for ever).
 """
 
 import asyncio
+import fcntl
 import fnmatch
 import functools
 import os
@@ -55,8 +58,8 @@ from comptoir_runtime.rpc import Pipeline
 from comptoir_runtime.rpc.batches import Gathering
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 
-FOLDER = "FAILPOINTS"
-FIRED = ".fired"
+FIRED, PASSED = ".fired", ".passed"
+"""Files beside the armed points: where they struck whom, and how often each was passed."""
 _cause: ContextVar[str] = ContextVar("cause", default="background")
 
 
@@ -85,7 +88,7 @@ class Failpoint:
 
 
 class Failpoints:
-    """The points of this process that are armed."""
+    """The points of a service that are armed, as one of its processes sees them."""
 
     def __init__(self, path: Path, chance: Callable[[], float] = random.random) -> None:
         self._path = path
@@ -101,17 +104,23 @@ class Failpoints:
                 continue
             if point.share:
                 return point if self._chance() < point.share else None
-            if point.nth > 1:
-                self._armed[index] = replace(point, nth=point.nth - 1)
-                return None
-            del self._armed[index]
-            return point
+            return point if self._passed(index) == point.nth else None
         return None
+
+    def _passed(self, index: int) -> int:
+        """How often any replica has come by the point since it was armed, this time included."""
+        mark = f"{self._read_at}/{index}"
+        with self._path.with_suffix(PASSED).open("a+") as passed:
+            fcntl.flock(passed, fcntl.LOCK_EX)
+            passed.write(f"{mark}\n")
+            passed.flush()
+            passed.seek(0)
+            return passed.read().split().count(mark)
 
     def note(self, name: str) -> None:
         """Tells the test, also when this process has no time left to say anything."""
         with self._path.with_suffix(FIRED).open("a") as fired:
-            fired.write(f"{name}\n")
+            fired.write(f"{os.getpid()} {name}\n")
 
     async def reach(self, name: str) -> str:
         """Passes a point; answers the action that its seam has to carry out, or nothing."""
@@ -271,9 +280,9 @@ def _wrap_consuming(points: Failpoints) -> None:
 
 def main() -> None:
     """Become the service that is named, with its points installed."""
-    package = sys.argv[1]
-    install(Failpoints(Path(os.environ[FOLDER]) / package))
-    sys.argv = [package, *sys.argv[2:]]
+    folder, package, *arguments = sys.argv[1:]
+    install(Failpoints(Path(folder) / package))
+    sys.argv = [package, *arguments]
     runpy.run_module(package, run_name="__main__", alter_sys=True)
 
 

@@ -43,13 +43,15 @@ class Row:
     """One line of the table at the end."""
 
     fault: str
+    replicas: int
     kills: int
     seconds: float
     verdict: Verdict
 
 
 _FIGURES = (
-    *("kills", "orders", "refused", "called off", "parcels", "refunds", "came back", "disputes"),
+    *("replicas", "kills", "orders", "refused", "called off"),
+    *("parcels", "refunds", "came back", "disputes"),
     *("compared", "lost", "doubled", "leaked", "other"),
 )
 
@@ -66,7 +68,8 @@ def table(rows: Sequence[Row]) -> Table:
         v = row.verdict
         deeds = (v.granted(deed) for deed in _COUNTED)
         wrong = (v.lost, v.doubled, v.leaked, v.other)
-        numbers = (row.kills, v.acknowledged, v.refused, *deeds, v.looked_at, *wrong)
+        counts = (row.replicas, row.kills, v.acknowledged, v.refused)
+        numbers = (*counts, *deeds, v.looked_at, *wrong)
         made.add_row(
             escape(row.fault),
             *(f"{number:,}" for number in numbers),
@@ -151,7 +154,8 @@ class Scene:
         told.findings = [each for each in told.findings if each not in night.known]
         night.known.update(told.findings)
         seconds = time.monotonic() - self._started
-        night.rows.append(Row(self.fault, self.world.kills - self._kills, seconds, told))
+        kills, replicas = self.world.kills - self._kills, self.world.surroundings.replicas
+        night.rows.append(Row(self.fault, replicas, kills, seconds, told))
         return told
 
 

@@ -124,24 +124,25 @@ class TestOutages:
         scene.world.stop_nats()
         kept = scene.world.keep_nats_store()
         scene.world.start_nats()
-        await scene.world.kill("customers")  # its facts wait in the stream that is going to be lost
+        # Its facts wait in the stream that is going to be lost.
+        await scene.world.kill(*scene.world.replicas("customers"))
         await buy(scene, 4, buyer)
         scene.world.stop_nats()
         scene.world.replace_nats_store(kept)
         scene.world.start_nats()
-        await scene.world.start("customers")
+        await scene.world.start(*scene.world.replicas("customers"))
 
         assert (await scene.verdict()).findings == []
 
     async def test_f8_a_wiped_store_is_filled_again_from_the_outboxes(self, scene: Scene) -> None:
         buyer = scene.buyer()
         await buy(scene, 2, buyer)
-        await scene.world.kill("customers")
+        await scene.world.kill(*scene.world.replicas("customers"))
         await buy(scene, 3, buyer)
         scene.world.stop_nats()
         scene.world.replace_nats_store(None)
         scene.world.start_nats()
-        await scene.world.start("customers")
+        await scene.world.start(*scene.world.replicas("customers"))
         await buy(scene, 2)
 
         assert (await scene.verdict()).findings == []
@@ -154,7 +155,7 @@ class TestOutages:
             await make_frail(stream)
         await buy(scene, 1, buyer)
         await until_quiet(scene.world)
-        await scene.world.kill("customers")
+        await scene.world.kill(*scene.world.replicas("customers"))
         await buy(scene, 6, buyer)
         async with Stream(scene.world) as stream:
 
@@ -166,7 +167,7 @@ class TestOutages:
             last = (await stream.stream_info(FACTS_OF_ORDERS)).state.last_seq
             for sequence in (last - 4, last - 2, last - 1):
                 await stream.delete_msg(FACTS_OF_ORDERS, sequence)
-        await scene.world.start("customers")
+        await scene.world.start(*scene.world.replicas("customers"))
         await buy(scene, 1)
 
         assert (await scene.verdict()).findings == []

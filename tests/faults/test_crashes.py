@@ -8,6 +8,7 @@ from dataclasses import replace
 from tests.faults.buyers import BY_CARD, COUPON, Means
 from tests.faults.client import Json
 from tests.faults.scene import FAULT, FULL, KILLS, ORDERS, Scene
+from tests.faults.world import World
 
 pytestmark = FAULT
 
@@ -85,9 +86,9 @@ class TestCrashes:
                 means = (replace(credit, amount=100), *BY_CARD)
             world.arm(name, point if ":" in point else f"{point}:crash")
             buying[name, point] = asyncio.create_task(buyer.place(cart, means))
-            await world.until_crashed(name)
+            victim = await world.until_crashed(name)
             assert world.fired(name) == [point.partition(":")[0]]
-            await world.start(name)
+            await world.start(victim)
 
     async def test_f2_orders_killed_with_many_placements_under_way_finishes_or_undoes_each(
         self, scene: Scene
@@ -98,8 +99,9 @@ class TestCrashes:
         shopping = asyncio.create_task(crowd.shop(lambda: going))
         for _ in range(rounds):
             await asyncio.sleep(random.uniform(1, 2.5))
-            await scene.world.kill("orders")
-            await scene.world.start("orders")
+            victims = some_of(scene.world, "orders")
+            await scene.world.kill(*victims)
+            await scene.world.start(*victims)
         going = False
         await shopping
 
@@ -116,14 +118,21 @@ class TestCrashes:
         shopping = asyncio.create_task(crowd.shop(lambda: done < KILLS or crowd.placed < ORDERS))
         while done < KILLS:
             await asyncio.sleep(random.uniform(0.5, 2.5))
-            victims = random.sample(names, random.choice((1, 1, 1, 2)))
+            victims = some_of(scene.world, *random.sample(names, random.choice((1, 1, 1, 2))))
             await scene.world.kill(*victims)
             done += len(victims)
             await scene.world.start(*victims)
-        await scene.world.kill(*names, "psp_sandbox")
-        await scene.world.start("psp_sandbox", *names)
+        everything = [replica for name in names for replica in scene.world.replicas(name)]
+        await scene.world.kill(*everything, "psp_sandbox")
+        await scene.world.start("psp_sandbox", *everything)
         await shopping
 
         verdict = await scene.verdict()
         assert verdict.findings == []
         assert verdict.acknowledged >= ORDERS
+
+
+def some_of(world: World, *services: str) -> list[str]:
+    """Of each service a replica, or more, or all."""
+    replicas = map(world.replicas, services)
+    return [one for each in replicas for one in random.sample(each, random.randint(1, len(each)))]

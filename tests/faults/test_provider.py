@@ -172,12 +172,12 @@ class TestNotices:
             paid.append(await clerk.refund(order, 100))
         came_back, lost, won = paid
 
-        await scene.world.kill("payments")
+        await scene.world.kill(*scene.world.replicas("payments"))
         await bank.lets(Deed.BOUNCE, came_back, 100)
         for payment, decision in ((lost, Deed.LOSE), (won, Deed.WIN)):
             await bank.lets(Deed.DISPUTE, payment, 150)
             await bank.lets(decision, payment, 150)
-        await scene.world.start("payments")
+        await scene.world.start(*scene.world.replicas("payments"))
 
         await clerk.sees(came_back, "refundedAmount", 0)
         await clerk.sees(lost, "chargedBackAmount", 150)

@@ -3,20 +3,19 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 import psutil
-import pytest_asyncio
+import pytest
 
 from comptoir_local.stack import BACKENDS, SERVICES
 from comptoir_runtime.outbox.statements import LEADER_LOCK
 from tests.faults.client import Client
-from tests.faults.scene import FAULT, Night, Row, Scene, stocked
-from tests.faults.world import World, a_world, until
+from tests.faults.scene import FAULT, Scene
+from tests.faults.world import World, until
 
 pytestmark = FAULT
-REPLICAS = 2
 _READS_PER_SECOND = 85
 """Beside them four buyers and a clerk ask for as much as makes it a hundred."""
 _READERS = 16
@@ -34,11 +33,10 @@ SELECT client_port FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND objid = $1 AND granted AND datname = $2"""
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def night(rows: list[Row]) -> AsyncIterator[Night]:
-    """In place of the platform that the other faults share: one with two of everything."""
-    async with a_world(replicas=REPLICAS) as world:
-        yield Night(world, await stocked(world), rows)
+@pytest.fixture(scope="session")
+def replicas(replicas: int) -> int:
+    """Two of everything at least, whatever the other faults are content with."""
+    return max(2, replicas)
 
 
 class Readers:
@@ -85,7 +83,7 @@ class TestReplicas:
         load = asyncio.gather(readers.read(), crowd.shop(lambda: going))
         try:
             for service in SERVICES:
-                for name in reversed(service.replicas(REPLICAS)):
+                for name in reversed(world.replicas(service.name)):
                     await world.terminate(name)
                     await world.start(name)
                     if service in BACKENDS:
@@ -157,7 +155,7 @@ async def _leader(world: World, name: str) -> str:
         port = await connection.fetchval(_LEADER, LEADER_LOCK, f"comptoir_{name}")
     finally:
         await connection.close()
-    for replica in (name, f"{name}-{REPLICAS}"):
+    for replica in world.replicas(name):
         pid = world.child(replica).pid
         if pid is not None and port in {each.laddr.port for each in _connections(pid)}:
             return replica
@@ -167,10 +165,10 @@ async def _leader(world: World, name: str) -> str:
 async def until_known(world: World, name: str) -> None:
     """Waits until all who call a service are connected to this replica, too."""
     service = name.partition("-")[0]
-    twin = service if name != service else f"{service}-{REPLICAS}"
+    others = [each for each in world.replicas(service) if each != name]
 
     async def is_known() -> bool:
-        return _callers(world, name) >= _callers(world, twin) > 0
+        return _callers(world, name) >= max(_callers(world, each) for each in others) > 0
 
     await until(f"the callers of {service} know {name}", is_known)
 

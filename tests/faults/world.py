@@ -34,6 +34,10 @@ def _ready_path(name: str) -> str:
     return _READY_PATHS[name.partition("-")[0]]
 
 
+def _launcher(root: Path) -> tuple[str, ...]:
+    return "-m", failpoints.__name__, str(root / "failpoints")
+
+
 class StillNot(AssertionError):
     """What should have become true has not."""
 
@@ -71,8 +75,12 @@ class World:
     @property
     def authorities(self) -> list[str]:
         """host:port of each gateway."""
-        around = self.surroundings
-        return [around.addresses[name] for name in GATEWAY.replicas(around.replicas)]
+        return [self.surroundings.addresses[name] for name in self.replicas(GATEWAY.name)]
+
+    def replicas(self, name: str) -> list[str]:
+        """The names of all processes of a service."""
+        service = next(each for each in SERVICES if each.name == name)
+        return service.replicas(self.surroundings.replicas)
 
     # --- services ------------------------------------------------------------------------------
 
@@ -134,7 +142,7 @@ class World:
         logs = self.root / "data" / "logs"
         made = Child(
             child,
-            ["-m", failpoints.__name__, service.package],
+            [*_launcher(self.root), service.package],
             {**self.surroundings.of(service), **environment},
             LogBook(child, logs, Console(quiet=True), verbose=False),
         )
@@ -149,31 +157,52 @@ class World:
     def arm(self, name: str, *lines: str) -> None:
         """Arms points of a service that runs: lines of `tests.faults.failpoints`."""
         path = self._points(name)
-        path.with_suffix(failpoints.FIRED).unlink(missing_ok=True)
-        path.write_text("\n".join(lines))
+        for noted in (failpoints.FIRED, failpoints.PASSED):
+            path.with_suffix(noted).unlink(missing_ok=True)
+        # At once: no replica may read half of it and think that it is all.
+        path.with_suffix(".new").write_text("\n".join(lines))
+        path.with_suffix(".new").replace(path)
 
     def disarm(self, name: str) -> None:
         self._points(name).write_text("")
 
     def disarm_all(self) -> None:
         for path in (self.root / "failpoints").iterdir():
-            if path.suffix != failpoints.FIRED:
+            if not path.suffix:
                 path.write_text("")
 
     def fired(self, name: str) -> list[str]:
         """The points that have been reached since they were armed."""
-        path = self._points(name).with_suffix(failpoints.FIRED)
-        return path.read_text().splitlines() if path.exists() else []
+        return [point for _, point in self._fired(name)]
 
-    async def until_crashed(self, name: str) -> None:
-        """Waits until the armed crash has come, and disarms, so that it does not come again."""
+    async def until_reached(self, name: str) -> str:
+        """Waits until a replica has come to an armed point; answers which one."""
+
+        async def reached() -> bool:
+            return self._fired(name) != []
+
+        await until(f"{name} reaches its failpoint", reached)
+        (pid, _), *_ = self._fired(name)
+        return next(each.name for each in self.platform.children.values() if each.pid == pid)
+
+    async def until_crashed(self, name: str) -> str:
+        """Waits until the armed crash has come, and disarms; answers which replica it was."""
+        ended: list[str] = []
 
         async def crashed() -> bool:
-            return self.child(name).pid is None
+            ended[:] = [each for each in self.replicas(name) if self.child(each).pid is None]
+            return ended != []
 
         await until(f"{name} reaches its failpoint", crashed)
         self.kills += 1
         self.disarm(name)
+        (victim,) = ended
+        return victim
+
+    def _fired(self, name: str) -> list[tuple[int, str]]:
+        path = self._points(name).with_suffix(failpoints.FIRED)
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(int(pid), point) for pid, _, point in (line.partition(" ") for line in lines)]
 
     def _points(self, name: str) -> Path:
         return self.root / "failpoints" / f"comptoir_{name}"
@@ -222,7 +251,6 @@ async def a_world(*, catalogue: bool = True, replicas: int = 1) -> AsyncIterator
         os.chmod(name, 0o711)  # noqa: PTH101, S103 - the account of the database server has to pass
         root = Path(name)
         (root / "failpoints").mkdir()
-        os.environ[failpoints.FOLDER] = str(root / "failpoints")
         postgres = EmbeddedPostgres(root / "postgres", port=free_port())
         nats = EmbeddedNats(root / "nats", port=free_port())
         with postgres, nats:
@@ -231,7 +259,7 @@ async def a_world(*, catalogue: bool = True, replicas: int = 1) -> AsyncIterator
                 database_url=postgres.server.admin_url,
                 nats_url=nats.url,
                 gateway_port=free_port(),
-                launcher=("-m", failpoints.__name__),
+                launcher=_launcher(root),
                 start_seconds=PATIENCE_SECONDS,
                 replicas=replicas,
             )

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,26 @@ class TestFailpoints:
 
         assert taken == [False, True, False]
 
+    def test_one_of_several_replicas_takes_it_whoever_comes_the_nth_time(
+        self, tmp_path: Path
+    ) -> None:
+        one = self.points(tmp_path, "commit.after.A:crash:3\ncommit.after.B:crash")
+        other = Failpoints(tmp_path / "comptoir_orders")
+
+        taken = [each.take("commit.after.A") is not None for each in (one, other, other, one)]
+
+        assert taken == [False, False, True, False]
+        assert other.take("commit.after.B") is not None
+        assert one.take("commit.after.B") is None
+
+    def test_what_is_armed_anew_is_counted_anew(self, tmp_path: Path) -> None:
+        points = self.points(tmp_path, "publish.after:crash")
+        assert points.take("publish.after") is not None
+        path = tmp_path / "comptoir_orders"
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+        assert points.take("publish.after") is not None
+
     def test_a_share_of_the_times_for_ever(self, tmp_path: Path) -> None:
         text = "publish.after:dup:50%"
 
@@ -50,4 +71,5 @@ class TestFailpoints:
         points = self.points(tmp_path, "publish.before:delay=0")
 
         assert await points.reach("publish.before") == "delay"
-        assert (tmp_path / "comptoir_orders").with_suffix(FIRED).read_text() == "publish.before\n"
+        told = (tmp_path / "comptoir_orders").with_suffix(FIRED).read_text()
+        assert told == f"{os.getpid()} publish.before\n"
