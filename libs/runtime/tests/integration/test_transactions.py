@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import psycopg
 import pytest
 from sqlalchemy import desc
 from sqlmodel import col, select
@@ -12,6 +13,7 @@ from sqlmodel import col, select
 from comptoir_local.databases import DatabaseServer
 from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.database import Database, DatabaseSettings, Session
+from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.errors import (
     ConcurrentChange,
     DatabaseUnavailable,
@@ -369,6 +371,23 @@ class TestPool:
         await asyncio.sleep(0.05)
 
         assert await read(database, "SELECT 1") == [(1,)]
+
+    @pytest.mark.parametrize("turns", range(4))
+    async def test_what_meets_a_connection_while_it_is_cut_is_told_so(
+        self, database: Database, runtime_url: str, turns: int
+    ) -> None:
+        # Blocks the loop: what the server said last is there, and has not been looked at.
+        with psycopg.connect(runtime_url, autocommit=True) as killer:
+            killer.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+        (met,) = await asyncio.gather(read(database, "SELECT 1"), return_exceptions=True)
+
+        assert met == [(1,)] or (isinstance(met, Exception) and is_outage(met))
 
     async def test_a_server_that_is_away_is_named_as_such(self) -> None:
         settings = DatabaseSettings(url="postgresql://nobody@127.0.0.1:1/none")

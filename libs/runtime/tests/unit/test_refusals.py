@@ -36,6 +36,14 @@ class TestRefusal:
                 Code.UNAVAILABLE,
                 SOON,
             ),
+            (
+                asyncpg.InternalClientError(
+                    "cannot switch to state 12; another operation (2) is in progress"
+                ),
+                GONE,
+                Code.UNAVAILABLE,
+                SOON,
+            ),
             (ConnectionRefusedError(), GONE, Code.UNAVAILABLE, SOON),
             (
                 asyncpg.CharacterNotInRepertoireError("NUL in text"),

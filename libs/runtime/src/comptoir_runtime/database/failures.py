@@ -14,6 +14,8 @@ COLLISIONS = (
     asyncpg.DeadlockDetectedError,
     asyncpg.InvalidCachedStatementError,  # the schema has just been migrated
 )
+# What asyncpg says of a connection on which it was told something it had not asked for.
+_CUT_OFF = "another operation (2) is in progress"
 _LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -32,6 +34,9 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         # The same class stands for misuse; only the text tells them apart.
         return "clos" in str(error)
+    if isinstance(error, asyncpg.InternalClientError):
+        # The server's last word has come, and that it has hung up has not been noticed yet.
+        return _CUT_OFF in str(error)
     return isinstance(error, _LOST)
 
 
