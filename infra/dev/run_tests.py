@@ -1,4 +1,4 @@
-"""Runs the tests of one kind, each service in a pytest of its own.
+"""Runs the tests of one kind, each service in a pytest of its own, two at a time.
 
     python infra/dev/run_tests.py unit
     python infra/dev/run_tests.py integration services/cart -k coupon
@@ -37,7 +37,12 @@ KINDS = {
         "services/*/tests/integration",
     ),
     "journeys": ("tests/journeys",),
-    "faults": ("tests/faults",),
+    # Each file on a platform of its own. What takes longest begins first, so that none ends alone.
+    "faults": (
+        "tests/faults/test_crashes.py",
+        "tests/faults/test_replicas.py",
+        "tests/faults/test_*.py",
+    ),
     "containers": ("infra/*/tests/containers",),
 }
 AT_ONCE = 2
@@ -83,17 +88,17 @@ class Run:
 
 def discover(root: Path, kind: str) -> list[Run]:
     """All runs of a kind, in the order of KINDS; folders without tests are left out."""
-    folders = [folder for pattern in KINDS[kind] for folder in sorted(root.glob(pattern))]
+    places = [place for pattern in KINDS[kind] for place in sorted(root.glob(pattern))]
     return [
-        Run(name_of(folder.relative_to(root)), [str(folder)])
-        for folder in folders
-        if any(folder.rglob("test_*.py"))
+        Run(name_of(place.relative_to(root)), [str(place)])
+        for place in dict.fromkeys(places)
+        if place.is_file() or any(place.rglob("test_*.py"))
     ]
 
 
-def name_of(folder: Path) -> str:
-    """`cart` for services/cart/tests/unit, `architecture` for tests/architecture."""
-    return folder.parts[1]
+def name_of(place: Path) -> str:
+    """`cart` for services/cart/tests/unit, `bus` for tests/faults/test_bus.py."""
+    return place.stem.removeprefix("test_") if place.suffix else place.parts[1]
 
 
 def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
@@ -102,14 +107,18 @@ def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
         return runs
     selected = []
     for run in runs:
-        folder = Path(run.targets[0])
-        # `file.py::Class::test` is a path as good as any: its parts begin alike.
-        inside = [str(path) for path in paths if path.is_relative_to(folder)]
-        if any(folder.is_relative_to(path) for path in paths):
+        place = Path(run.targets[0])
+        inside = [str(path) for path in paths if file_of(path).is_relative_to(place)]
+        if any(place.is_relative_to(path) for path in paths):
             selected.append(run)
         elif inside:
             selected.append(Run(run.name, inside))
     return selected
+
+
+def file_of(path: Path) -> Path:
+    """`file.py` of `file.py::Class::test`; of anything else, itself."""
+    return Path(str(path).partition("::")[0])
 
 
 def read_failures(report: Path) -> list[str]:
@@ -248,7 +257,7 @@ def note_failures(kind: str, failures: list[str]) -> None:
 
 
 def is_path(argument: str) -> bool:
-    return not argument.startswith("-") and (ROOT / argument.split("::", maxsplit=1)[0]).exists()
+    return not argument.startswith("-") and file_of(ROOT / argument).exists()
 
 
 if __name__ == "__main__":

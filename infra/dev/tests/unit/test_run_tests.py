@@ -29,9 +29,12 @@ def tree(tmp_path: Path) -> Path:
         "tests/architecture/test_rooms.py",
         "tests/journeys/test_checkout.py",
         "tests/load/tests/unit/test_figures.py",
+        "tests/faults/test_bus.py",
+        "tests/faults/test_crashes.py",
+        "tests/faults/tests/unit/test_judge.py",
     ):
         path = tmp_path / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (tmp_path / "services/orders/tests/unit").mkdir(parents=True)
     return tmp_path
@@ -45,14 +48,18 @@ class TestDiscover:
             "pim",
             "architecture",
             "load",
+            "faults",
         ]
         assert [run.name for run in discover(tree, "integration")] == ["pim"]
         assert [run.name for run in discover(tree, "journeys")] == ["journeys"]
 
+    def test_each_file_of_faults_is_one_and_what_takes_long_begins_first(self, tree: Path) -> None:
+        assert [run.name for run in discover(tree, "faults")] == ["crashes", "bus"]
+
 
 class TestSelect:
     def test_without_paths_all_runs_remain(self, tree: Path) -> None:
-        assert len(select(discover(tree, "unit"), [])) == 5
+        assert len(select(discover(tree, "unit"), [])) == 6
 
     def test_a_folder_selects_what_lies_in_it(self, tree: Path) -> None:
         runs = select(discover(tree, "unit"), [tree / "services"])
@@ -67,6 +74,12 @@ class TestSelect:
         test = tree / "services/pim/tests/unit/test_domain.py::TestProduct::test_name"
         (run,) = select(discover(tree, "unit"), [test])
         assert run.targets == [str(test)]
+
+    def test_so_does_a_single_test_where_the_file_is_the_run(self, tree: Path) -> None:
+        file = tree / "tests/faults/test_bus.py"
+        test = tree / "tests/faults/test_bus.py::TestOutages::test_f5"
+        assert [run.targets for run in select(discover(tree, "faults"), [test])] == [[str(test)]]
+        assert [run.targets for run in select(discover(tree, "faults"), [file])] == [[str(file)]]
 
 
 class TestReadTotals:
