@@ -1,4 +1,7 @@
-"""F15 to F20: PostgreSQL crashes, collides, is full or is locked, and nobody's order suffers."""
+"""F15 to F20: PostgreSQL crashes, collides, is full or is locked, and nobody's order suffers.
+
+And what is altered there behind everybody's back is named.
+"""
 
 import asyncio
 import contextlib
@@ -8,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from tests.faults.judge import judge
 from tests.faults.scene import FAULT, FULL, Scene
 from tests.faults.world import World
 
@@ -28,6 +32,18 @@ async def all_connections_taken(world: World) -> AsyncIterator[int]:
         yield len(taken)
     finally:
         await asyncio.gather(*(connection.close() for connection in taken))
+
+
+async def alter(world: World, service: str, sql: str, *values: str) -> None:
+    """As whoever breaks things in earnest: no trigger is in the way."""
+    name = world.surroundings.database_urls[service].rpartition("/")[2]
+    admin = f"{world.postgres.server.admin_url.rpartition('/')[0]}/{name}"
+    connection = await asyncpg.connect(admin)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(sql, *values)
+    finally:
+        await connection.close()
 
 
 class TestDatabase:
@@ -96,6 +112,25 @@ class TestDatabase:
 
         assert told["state"] == "STATE_PLACED"
         assert other.failures == []
+        assert (await scene.verdict()).findings == []
+
+
+class TestJudgement:
+    async def test_an_order_of_another_cart_is_lost_to_its_buyer_and_asked_for_by_nobody(
+        self, scene: Scene
+    ) -> None:
+        buyer, night = scene.buyer(), scene.night
+        cart = await buyer.fill(scene.skus[0])
+        order = (await buyer.place(cart))["order"]
+        change = "UPDATE orders SET cart = $2 WHERE id = $1"
+
+        await alter(scene.world, "orders", change, order, "crt_elsewhere")
+        broken = await judge(scene.world, night.witnesses, scene.path, night.poisoned)
+        await alter(scene.world, "orders", change, order, cart["id"])
+
+        named = [finding for finding in broken.findings if order in finding]
+        assert {finding.partition(" ")[0] for finding in named} == {"O1", "O2"}
+        assert broken.findings == named
         assert (await scene.verdict()).findings == []
 
 
