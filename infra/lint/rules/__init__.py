@@ -6,6 +6,7 @@ from infra.lint.rules.assertions import check_assertions
 from infra.lint.rules.honesty import check_open_ends, check_suppressions
 from infra.lint.rules.money import check_money
 from infra.lint.rules.patching import check_patching
+from infra.lint.rules.plans import check_plans
 from infra.lint.rules.promises import check_promises
 from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     check_money,
     check_open_ends,
     check_patching,
+    check_plans,
     check_promises,
     check_rooms,
     check_size,

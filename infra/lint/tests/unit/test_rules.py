@@ -7,6 +7,7 @@ from infra.lint.rules.assertions import check_assertions
 from infra.lint.rules.honesty import check_open_ends, check_suppressions
 from infra.lint.rules.money import check_money
 from infra.lint.rules.patching import check_patching
+from infra.lint.rules.plans import check_plans
 from infra.lint.rules.promises import check_promises
 from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
@@ -79,6 +80,20 @@ class TestMigrations:
     def test_no_migration_waits_without_end(self) -> None:
         text = "op.execute('SET lock_timeout = 0')\nop.execute(\"SET lock_timeout = '3s'\")\n"
         assert lines_found(check_migrations, self.FIRST, text) == [1]
+
+
+class TestPlans:
+    @pytest.mark.parametrize(
+        "condition",
+        ["($1 = '' OR sku = $1)", "($2 = 0 OR t.state = $2)", "($3::text IS NULL OR id = $3)"],
+    )
+    def test_no_plan_is_for_a_filter_that_may_be_absent(self, condition: str) -> None:
+        text = f'PAGE = "SELECT FROM stock WHERE {condition}"'
+        assert lines_found(check_plans, f"{CART}/store/stock.py", text) == [1]
+
+    def test_a_filter_that_is_there_is_fine(self) -> None:
+        text = 'PAGE = "SELECT FROM stock WHERE (sku = $1 OR state = 3)"'
+        assert lines_found(check_plans, f"{CART}/store/stock.py", text) == []
 
 
 class TestMoney:

@@ -1,5 +1,6 @@
 """Transactions on PostgreSQL: the only package that says commit."""
 
+from comptoir_runtime.database.filters import Where
 from comptoir_runtime.database.link import Connection, Row
 from comptoir_runtime.database.server import Database, DatabaseSettings
 from comptoir_runtime.database.session import Session
@@ -12,4 +13,5 @@ __all__ = [
     "Row",
     "Session",
     "Transactions",
+    "Where",
 ]

@@ -8,7 +8,7 @@ from comptoir_cart.domain.carts import Cart, State
 from comptoir_cart.domain.priced import Quote
 from comptoir_cart.errors import CartNotFound
 from comptoir_cart.store.documents import delivery_from, lines_from, quote_from
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 COLUMNS = """c.id, c.version, c.state, c.channel, c.currency, c.country, c.owner, c.lines,
   c.coupons, c.delivery, c.checkout, c.order_id, c.merged_into, c.created_at, c.updated_at"""
@@ -41,10 +41,7 @@ UPDATE cart SET version = CASE WHEN version = $2 - 1 THEN $2::int END, state = $
 WHERE id = $1"""
 
 _LIST = f"""
-SELECT {COLUMNS}, k.quote FROM cart c LEFT JOIN checkout k ON k.id = c.checkout
-WHERE c.owner = $1 AND ($2::smallint IS NULL OR c.state = $2)
-  AND ($3::timestamptz IS NULL OR (c.updated_at, c.id) < ($3, $4))
-ORDER BY c.updated_at DESC, c.id DESC LIMIT $5"""
+SELECT {COLUMNS}, k.quote FROM cart c LEFT JOIN checkout k ON k.id = c.checkout"""
 
 Stored = tuple[Cart, Quote | None]
 """A cart, and the quote of the checkout that holds it or made it an order."""
@@ -132,8 +129,16 @@ async def list_carts(
     limit: int,
 ) -> Sequence[Stored]:
     """Carts of an owner, last changed first."""
-    changed, last_id = after if after is not None else (None, None)
-    rows = await session.fetch(_LIST, owner, state, changed, last_id, limit)
+    where = Where()
+    where.add("c.owner = {}", owner)
+    if state is not None:
+        where.add("c.state = {}", state)
+    if after is not None:
+        where.add("(c.updated_at, c.id) < ({}, {})", *after)
+    most = where.parameter(limit)
+    rows = await session.fetch(
+        f"{_LIST} {where} ORDER BY c.updated_at DESC, c.id DESC LIMIT {most}", *where.values
+    )
     return [(cart_from(row), _quote_of(row)) for row in rows]
 
 

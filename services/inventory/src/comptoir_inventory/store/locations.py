@@ -6,7 +6,7 @@ from typing import Any
 
 from comptoir_inventory.domain.locations import Location, LocationKind
 from comptoir_runtime.addresses import Address, Point
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 _COLUMNS = (
     "code, kind, name, address, latitude, longitude, time_zone, "
@@ -25,10 +25,6 @@ WHERE code = $1
 """
 LOCK = f"SELECT {_COLUMNS} FROM location WHERE code = $1 FOR UPDATE"
 ALL = f"SELECT {_COLUMNS} FROM location"
-PAGE = f"""
-SELECT {_COLUMNS} FROM location
-WHERE ($1 = 0 OR kind = $1) AND code > $2 ORDER BY code LIMIT $3
-"""
 UNKNOWN = """
 SELECT code FROM unnest($1::text[]) AS code
 WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.code = code.code) ORDER BY code LIMIT 1
@@ -69,7 +65,13 @@ async def everywhere(session: Session) -> dict[str, Location]:
 
 async def page(session: Session, kind: int, after: str, size: int) -> list[Location]:
     """Locations of a kind (0: all) in the order of their codes."""
-    return [_location(row) for row in await session.fetch(PAGE, kind, after, size)]
+    where = Where()
+    where.add("code > {}", after)
+    if kind:
+        where.add("kind = {}", kind)
+    most = where.parameter(size)
+    rows = await session.fetch(f"{ALL} {where} ORDER BY code LIMIT {most}", *where.values)
+    return [_location(row) for row in rows]
 
 
 async def first_unknown(session: Session, codes: list[str]) -> str | None:

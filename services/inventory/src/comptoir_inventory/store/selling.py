@@ -9,7 +9,7 @@ from datetime import datetime
 from comptoir_inventory.domain.selling import Arrival, Policy, Source, Supply, Terms
 from comptoir_inventory.domain.stock import Quantity
 from comptoir_inventory.store.offers import policy_of
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 _POLICY = "sku, backorder, backorder_until, preorder_at, max_per_order"
 LOCK_POLICY = "SELECT version FROM selling_policy WHERE sku = $1 FOR UPDATE"
@@ -51,12 +51,6 @@ gone AS (
 )
 UPDATE supply s SET units = a.rest FROM arrived a WHERE a.rest > 0
     AND s.sku = a.sku AND s.location = a.location AND s.reference = a.reference
-"""
-PAGE = f"""
-SELECT {_SUPPLY} FROM supply
-WHERE ($1 = '' OR sku = $1) AND ($2 = '' OR location = $2)
-    AND (expected_at, sku, location, reference) > ($3, $4, $5, $6)
-ORDER BY expected_at, sku, location, reference LIMIT $7
 """
 
 
@@ -124,7 +118,19 @@ async def page(
     session: Session, sku: str, location: str, after: tuple[datetime, str, str, str], size: int
 ) -> list[Supply]:
     """What is expected, soonest first."""
-    return [_supply(row) for row in await session.fetch(PAGE, sku, location, *after, size)]
+    where = Where()
+    where.add("(expected_at, sku, location, reference) > ({}, {}, {}, {})", *after)
+    if sku:
+        where.add("sku = {}", sku)
+    if location:
+        where.add("location = {}", location)
+    most = where.parameter(size)
+    rows = await session.fetch(
+        f"SELECT {_SUPPLY} FROM supply {where}"
+        f" ORDER BY expected_at, sku, location, reference LIMIT {most}",
+        *where.values,
+    )
+    return [_supply(row) for row in rows]
 
 
 def _supply(row: Row) -> Supply:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from comptoir_inventory.domain.stock import Change, Changed, Level, Movement, Place, Reason
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 _LEVEL = (
     "s.sku, s.location, s.on_hand, s.reserved, s.safety_stock, s.version, s.backordered, "
@@ -126,11 +126,6 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::smallint
                      $6::text[], $7::text[], $8::timestamptz[])
 """
 _MOVEMENT = "position, id, sku, location, units, reason, reference, actor, created_at"
-MOVEMENTS = f"""
-SELECT {_MOVEMENT} FROM movement
-WHERE ($1 = '' OR sku = $1) AND ($2 = '' OR location = $2) AND position < $3
-ORDER BY position DESC LIMIT $4
-"""
 # One announcer at a time, so that the newest figures are always the last ones published.
 TAKE_CHANGES = """
 WITH gate AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(7207101) AS open),
@@ -237,7 +232,17 @@ async def movements(
     session: Session, sku: str, location: str, before: int, size: int
 ) -> list[tuple[int, Movement]]:
     """Movements below a position, newest first, each with its position."""
-    rows = await session.fetch(MOVEMENTS, sku, location, before, size)
+    where = Where()
+    where.add("position < {}", before)
+    if sku:
+        where.add("sku = {}", sku)
+    if location:
+        where.add("location = {}", location)
+    most = where.parameter(size)
+    rows = await session.fetch(
+        f"SELECT {_MOVEMENT} FROM movement {where} ORDER BY position DESC LIMIT {most}",
+        *where.values,
+    )
     return [(row["position"], _movement(row)) for row in rows]
 
 

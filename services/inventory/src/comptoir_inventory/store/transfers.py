@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from comptoir_inventory.domain.transfers import Transfer, TransferLine, TransferState
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 _COLUMNS = "id, origin, destination, state, lines, reference, expected_at, sent_at, received_at"
 INSERT = f"INSERT INTO transfer ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 LOCK = f"SELECT {_COLUMNS} FROM transfer WHERE id = $1 FOR UPDATE"
 SAVE = "UPDATE transfer SET state = $2, lines = $3, received_at = $4 WHERE id = $1"
-# Ids begin with the time they were made.
-PAGE = f"""
-SELECT {_COLUMNS} FROM transfer WHERE ($1 = 0 OR state = $1) AND ($2 = '' OR id < $2)
-ORDER BY id DESC LIMIT $3
-"""
 
 
 async def insert(session: Session, transfer: Transfer) -> None:
@@ -46,7 +41,17 @@ async def save(session: Session, transfer: Transfer) -> None:
 
 async def page(session: Session, state: int, before: str, size: int) -> list[Transfer]:
     """Transfers in a state (0: all), newest first, older than one when `before` names it."""
-    return [_transfer(row) for row in await session.fetch(PAGE, state, before, size)]
+    where = Where()
+    if state:
+        where.add("state = {}", state)
+    if before:
+        where.add("id < {}", before)
+    most = where.parameter(size)
+    # Ids begin with the time they were made.
+    rows = await session.fetch(
+        f"SELECT {_COLUMNS} FROM transfer {where} ORDER BY id DESC LIMIT {most}", *where.values
+    )
+    return [_transfer(row) for row in rows]
 
 
 def _lines(transfer: Transfer) -> list[list[object]]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
 from comptoir_orders.domain.fulfilments import (
     Fulfilment,
@@ -12,7 +11,7 @@ from comptoir_orders.domain.fulfilments import (
     FulfilmentState,
 )
 from comptoir_orders.store.documents import read
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 _COLUMNS = """id, order_id, position, location, state, mode, lines, goods, shipping, currency,
   version, carrier, tracking_number, fulfilled_at, created_at, expected_at"""
@@ -20,6 +19,12 @@ _COLUMNS = """id, order_id, position, location, state, mode, lines, goods, shipp
 _OF_ORDER = f"SELECT {_COLUMNS} FROM fulfilment WHERE order_id = $1 ORDER BY position"
 _OF_ORDERS = f"""
 SELECT {_COLUMNS} FROM fulfilment WHERE order_id = ANY($1::text[]) ORDER BY order_id, position"""
+
+# In the words of the index of those that somebody has still to do something about.
+_STILL_OPEN = "state IN ('AWAITING_STOCK', 'PROPOSED', 'READY_FOR_PICKUP')"
+_OPEN = frozenset(
+    {FulfilmentState.AWAITING_STOCK, FulfilmentState.PROPOSED, FulfilmentState.READY_FOR_PICKUP}
+)
 
 _SAVE = """
 UPDATE fulfilment SET state = $2, shipping = $3, carrier = $4, tracking_number = $5,
@@ -83,30 +88,24 @@ async def page(
     session: Session, wanted: Filter, size: int, after: tuple[datetime, str] | None
 ) -> list[Listed]:
     """Up to `size` fulfilments, oldest first, after the one with this time and id."""
-    values = [value for value in (wanted.location, wanted.state, wanted.order) if value is not None]
-    sql = _page_sql(
-        wanted.location is not None,
-        wanted.state is not None,
-        wanted.order is not None,
-        after is not None,
+    where = Where()
+    for column, value in (
+        ("location", wanted.location),
+        ("state", wanted.state),
+        ("order_id", wanted.order),
+    ):
+        if value is not None:
+            where.add(f"{column} = {{}}", value)
+    if wanted.state in _OPEN:
+        where.add(_STILL_OPEN)
+    if after is not None:
+        where.add("(created_at, id) > ({}, {})", *after)
+    most = where.parameter(size)
+    rows = await session.fetch(
+        f"SELECT {_COLUMNS} FROM fulfilment {where} ORDER BY created_at, id LIMIT {most}",
+        *where.values,
     )
-    rows = await session.fetch(sql, *values, *(after or ()), size)
     return [Listed(_fulfilment(row), row["created_at"]) for row in rows]
-
-
-@cache
-def _page_sql(location: bool, state: bool, order: bool, after: bool) -> str:
-    """One text for each combination, so that each is prepared with the index it needs."""
-    conditions: list[str] = []
-    for given, column in ((location, "location"), (state, "state"), (order, "order_id")):
-        if given:
-            conditions.append(f"{column} = ${len(conditions) + 1}")
-    count = len(conditions)
-    if after:
-        conditions.append(f"(created_at, id) > (${count + 1}, ${count + 2})")
-        count += 2
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {_COLUMNS} FROM fulfilment {where} ORDER BY created_at, id LIMIT ${count + 1}"
 
 
 def _fulfilment(row: Row) -> Fulfilment:

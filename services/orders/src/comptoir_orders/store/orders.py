@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 
 import asyncpg
 
@@ -13,7 +12,7 @@ from comptoir_orders.errors import CartAlreadyOrdered, Overtaken
 from comptoir_orders.store import fulfilments as fulfilment_store
 from comptoir_orders.store.documents import read
 from comptoir_orders.store.processes import Process
-from comptoir_runtime.database import Row, Session
+from comptoir_runtime.database import Row, Session, Where
 
 _COLUMNS = """id, number, version, state, channel, customer, currency, cart, document, captured,
   cancel_reason, placed_at, updated_at"""
@@ -39,6 +38,10 @@ FROM placed, unnest($19::text[], $20::integer[], $21::text[], $22::text[], $23::
   $24::jsonb[], $25::bigint[], $26::bigint[], $27::timestamptz[], $28::timestamptz[])
   AS f (id, position, location, state, mode, lines, goods, shipping, fulfilled_at,
     expected_at)"""
+
+# In the words of the index of those that are not over.
+_STILL_OPEN = "state IN ('PLACED', 'CANCELLING', 'PARTIALLY_FULFILLED')"
+_OPEN = frozenset({OrderState.PLACED, OrderState.CANCELLING, OrderState.PARTIALLY_FULFILLED})
 
 _BY_ID = f"SELECT {_READ} FROM orders WHERE id = $1"
 _BY_NUMBER = f"SELECT {_READ} FROM orders WHERE number = $1"
@@ -174,51 +177,26 @@ async def page(
     session: Session, wanted: Filter, size: int, after: tuple[datetime, str] | None
 ) -> list[Order]:
     """Up to `size` orders, newest first, after the one with this time and id."""
-    values: list[object] = [
-        value
-        for value in (
-            None if wanted.customers is None else list(wanted.customers),
-            None if wanted.state is None else list(wanted.state),
-            wanted.channel,
-        )
-        if value is not None
-    ]
-    sql = _page_sql(
-        wanted.customers is not None,
-        wanted.state is not None,
-        wanted.channel is not None,
-        after is not None,
-        wanted.needs_review,
+    where = Where()
+    if wanted.customers is not None:
+        where.add("customer = ANY({}::text[])", list(wanted.customers))
+    if wanted.state is not None:
+        where.add("state = ANY({}::text[])", list(wanted.state))
+        if _OPEN.issuperset(wanted.state):
+            where.add(_STILL_OPEN)
+    if wanted.channel is not None:
+        where.add("channel = {}", wanted.channel)
+    if wanted.needs_review:
+        where.add("review <> '{{}}'::jsonb")
+    if after is not None:
+        where.add("(placed_at, id) < ({}, {})", *after)
+    most = where.parameter(size)
+    rows = await session.fetch(
+        f"SELECT {_READ} FROM orders {where} ORDER BY placed_at DESC, id DESC LIMIT {most}",
+        *where.values,
     )
-    rows = await session.fetch(sql, *values, *(after or ()), size)
     parcels = await fulfilment_store.of_orders(session, [row["id"] for row in rows])
     return [replace(_order(row), fulfilments=parcels.get(row["id"], ())) for row in rows]
-
-
-@cache
-def _page_sql(customers: bool, state: bool, channel: bool, after: bool, review: bool) -> str:
-    """One text for each combination, so that each is prepared with the index it needs."""
-    conditions: list[str] = []
-    count = 0
-
-    def add(condition: str, parameters: int = 1) -> None:
-        nonlocal count
-        numbers = range(count + 1, count + 1 + parameters)
-        conditions.append(condition.format(*(f"${number}" for number in numbers)))
-        count += parameters
-
-    if customers:
-        add("customer = ANY({0}::text[])")
-    if state:
-        add("state = ANY({0}::text[])")
-    if channel:
-        add("channel = {0}")
-    if after:
-        add("(placed_at, id) < ({0}, {1})", 2)
-    if review:
-        add("review <> '{{}}'::jsonb", 0)
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {_READ} FROM orders {where} ORDER BY placed_at DESC, id DESC LIMIT ${count + 1}"
 
 
 async def _whole(session: Session, row: Row | None) -> Order | None:

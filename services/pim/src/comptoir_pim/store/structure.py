@@ -16,7 +16,7 @@ from comptoir_pim.domain.structure import (
     Option,
     Structure,
 )
-from comptoir_runtime.database import Session
+from comptoir_runtime.database import Session, Where
 
 Thing: TypeAlias = Attribute | Option | Family | FamilyVariant | Category | Channel
 
@@ -34,9 +34,6 @@ FAMILIES = "SELECT * FROM families ORDER BY code"
 VARIANTS = "SELECT * FROM family_variants ORDER BY code"
 CATEGORIES = "SELECT * FROM categories ORDER BY code"
 CHANNELS = "SELECT * FROM channels ORDER BY code"
-LIST_CATEGORIES = """
-SELECT * FROM categories WHERE code > $1 AND ($2 = '' OR tree = $2) ORDER BY code LIMIT $3
-"""
 
 _COLUMNS: Mapping[type, tuple[str, int, Mapping[str, str]]] = {
     # table, number of key columns, columns with their types
@@ -185,7 +182,14 @@ async def write_structure(session: Session, things: Iterable[Thing], *, shown: b
 
 async def list_categories(session: Session, tree: str, after: str, limit: int) -> list[Category]:
     """Categories by code, of one tree or of all."""
-    rows = await session.fetch(LIST_CATEGORIES, after, tree, limit)
+    where = Where()
+    where.add("code > {}", after)
+    if tree:
+        where.add("tree = {}", tree)
+    most = where.parameter(limit)
+    rows = await session.fetch(
+        f"SELECT * FROM categories {where} ORDER BY code LIMIT {most}", *where.values
+    )
     return [category_of(row) for row in rows]
 
 
