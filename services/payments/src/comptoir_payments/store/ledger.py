@@ -20,15 +20,18 @@ SELECT $1, number, account, $5, amount, $4, holder
 FROM unnest($6::text[], $7::bigint[], $8::text[]) WITH ORDINALITY
   AS entry (account, amount, holder, number)"""
 
+# Summed before they are joined: there are few accounts, so nothing is sorted however many entries.
 _BALANCES = """
-SELECT code AS account,
-  coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS debits,
-  coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint AS credits
+SELECT code AS account, coalesce(debits, 0) AS debits, coalesce(credits, 0) AS credits
 FROM ledger_account
-LEFT JOIN ledger_entry
-  ON account = code AND ledger_entry.currency = ledger_account.currency AND posted_at <= $2
-WHERE ledger_account.currency = $1 AND created_at <= $2
-GROUP BY code ORDER BY code COLLATE "C" """
+LEFT JOIN (
+  SELECT account,
+    coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS debits,
+    coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint AS credits
+  FROM ledger_entry WHERE currency = $1 AND posted_at <= $2 GROUP BY account
+) AS moved ON account = code
+WHERE currency = $1 AND created_at <= $2
+ORDER BY code COLLATE "C" """
 
 
 def post_transfer(session: Session, transfer: Transfer) -> None:

@@ -27,7 +27,7 @@ from comptoir_payments.store.rows import (
     payment_of,
     payment_with_operations,
 )
-from comptoir_runtime.database import Row, Session, Transactions
+from comptoir_runtime.database import Row, Session, Transactions, Where
 from comptoir_runtime.idempotency import RequestKey
 
 
@@ -91,7 +91,10 @@ _BY_ID = f"""
 SELECT {WITH_OPERATIONS}
 FROM payment LEFT JOIN operation ON operation.payment_id = payment.id
 WHERE payment.id = $1 ORDER BY operation.created_at, operation.id"""
-_BY_REFERENCE = "SELECT id FROM payment WHERE provider = $1 AND provider_reference = $2"
+# That it is not empty is said to the index, which has no others.
+_BY_REFERENCE = """
+SELECT id FROM payment
+WHERE provider = $1 AND provider_reference = $2 AND provider_reference <> ''"""
 _LOCK = "SELECT id FROM payment WHERE id = $1 FOR UPDATE"
 _OPERATIONS_OF_MANY = f"""
 SELECT {OPERATION_COLUMNS} FROM operation WHERE payment_id = ANY($1::text[])
@@ -99,11 +102,6 @@ ORDER BY created_at, id"""
 _BY_REQUEST = f"""
 SELECT {OPERATION_COLUMNS} FROM operation
 WHERE scope = $1 AND caller = $2 AND request_id = $3"""
-_LIST = f"""
-SELECT {PAYMENT_COLUMNS} FROM payment
-WHERE ($1 = '' OR order_id = $1) AND ($2 = '' OR id < $2)
-ORDER BY id DESC LIMIT $3"""
-
 
 # A promise that has ended and was given up already, or is being given up, is not looked at again.
 _LAPSING = """
@@ -234,7 +232,16 @@ async def operation_of_request(session: Session, request: RequestKey) -> Operati
 
 async def newest_payments(session: Session, order: str, before: str, limit: int) -> list[Payment]:
     """Payments, newest first; of one order unless it is empty, older than id `before`."""
-    rows = await session.fetch(_LIST, order, before, limit)
+    where = Where()
+    if order:
+        where.add("order_id = {}", order)
+    if before:
+        where.add("id < {}", before)
+    most = where.parameter(limit)
+    rows = await session.fetch(
+        f"SELECT {PAYMENT_COLUMNS} FROM payment {where} ORDER BY id DESC LIMIT {most}",
+        *where.values,
+    )
     operations = defaultdict[str, list[Row]](list)
     for each in await session.fetch(_OPERATIONS_OF_MANY, [row["id"] for row in rows]):
         operations[each["payment_id"]].append(each)

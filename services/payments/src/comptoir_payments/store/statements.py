@@ -44,11 +44,13 @@ WHERE (known.kind, known.provider_reference, known.currency, known.amount, known
 LIMIT 1"""
 
 # All lines of the report that match nothing yet: an operation may have ended since they came.
+# That the operation's reference is not empty follows, but only said is it found by its index.
 _MATCH = """
 UPDATE provider_report_line known SET operation_id = operation.id
 FROM operation JOIN payment ON payment.id = operation.payment_id
 WHERE known.provider = $1 AND known.report_id = $2 AND known.operation_id IS NULL
   AND known.provider_reference <> '' AND operation.provider_reference = known.provider_reference
+  AND operation.provider_reference <> ''
   AND payment.provider = known.provider AND operation.kind = known.kind
   AND operation.state = 'succeeded'"""
 
@@ -76,6 +78,7 @@ SELECT count(operation_id) AS matched,
   count(*) FILTER (WHERE kind IN ('fee', 'payout')) AS booked
 FROM provider_report_line WHERE provider = $1 AND report_id = $2 AND line = ANY($3::text[])"""
 
+# The period is asked for first, so that only its transfers are read.
 _DIFFERENCES = """
 WITH known AS (
   SELECT *, EXISTS (
@@ -101,11 +104,12 @@ WITH known AS (
   WHERE NOT is_second AND (fee <> entry.amount OR known.currency <> entry.currency)
   UNION ALL
   SELECT 'missing', '', operation.id, payment.id, NULL, '', operation.amount, payment.currency
-  FROM provider_report
-  JOIN ledger_transfer ON posted_at >= starts_at AND posted_at < ends_at
+  FROM ledger_transfer
   JOIN operation ON operation.id = ledger_transfer.operation_id AND means = ''
   JOIN payment ON payment.id = operation.payment_id AND payment.provider = $1
-  WHERE provider_report.provider = $1 AND provider_report.id = $2 AND NOT EXISTS (
+  WHERE posted_at >= (SELECT starts_at FROM provider_report WHERE provider = $1 AND id = $2)
+    AND posted_at < (SELECT ends_at FROM provider_report WHERE provider = $1 AND id = $2)
+    AND NOT EXISTS (
     SELECT FROM provider_report_line line WHERE line.operation_id = operation.id)
 )
 SELECT * FROM (
