@@ -204,6 +204,7 @@ class MovementRow(SQLModel, table=True):
         CheckConstraint("units <> 0", name="units"),
         CheckConstraint("reason BETWEEN 1 AND 8", name="reason"),
         Index("ix_movement_sku_location", "sku", "location", "position"),
+        Index("ix_movement_location", "location", "position"),
     )
 
     position: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))

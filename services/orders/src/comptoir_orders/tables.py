@@ -85,6 +85,13 @@ class OrderRow(SQLModel, table=True):
         Index("uq_orders_cart", "cart", unique=True, postgresql_where=text("cart <> ''")),
         Index("ix_orders_placed_at_id", "placed_at", "id"),
         Index("ix_orders_customer_placed_at_id", "customer", "placed_at", "id"),
+        Index("ix_orders_channel_placed_at_id", "channel", "placed_at", "id"),
+        Index(
+            "ix_orders_open",
+            "placed_at",
+            "id",
+            postgresql_where=text("state IN ('PLACED', 'CANCELLING', 'PARTIALLY_FULFILLED')"),
+        ),
         CheckConstraint(
             _states("PLACED", "CANCELLING", "PARTIALLY_FULFILLED", "FULFILLED", "CANCELLED"),
             name="state",
@@ -120,6 +127,13 @@ class FulfilmentRow(SQLModel, table=True):
     __table_args__: ClassVar[tuple[Any, ...]] = (
         UniqueConstraint("order_id", "position"),
         Index("ix_fulfilment_created_at_id", "created_at", "id"),
+        Index("ix_fulfilment_location_created_at_id", "location", "created_at", "id"),
+        Index(
+            "ix_fulfilment_open",
+            "created_at",
+            "id",
+            postgresql_where=text("state IN ('AWAITING_STOCK', 'PROPOSED', 'READY_FOR_PICKUP')"),
+        ),
         Index(
             "ix_fulfilment_location_state_created_at_id", "location", "state", "created_at", "id"
         ),

@@ -1,0 +1,74 @@
+"""What is read of tables that are full of what is over."""
+
+import pytest
+
+from comptoir_orders.domain.fulfilments import FulfilmentState
+from comptoir_orders.domain.orders import OrderState
+from comptoir_orders.store import fulfilments, orders
+from comptoir_runtime.database import Session
+from comptoir_testing.harness import ServiceHarness
+from services.orders.tests.integration.shop import Shop
+from services.orders.tests.neighbours import Town
+from services.orders.tests.stock import LYON
+
+OLD = 2_000
+_ORDERS = """
+INSERT INTO orders SELECT (jsonb_populate_record(orders, jsonb_build_object(
+  'id', 'ord_old' || n, 'number', 'N' || n, 'cart', 'crt_old' || n, 'state', 'FULFILLED',
+  'channel', 'marketplace', 'placed_at', placed_at + n * interval '1 second'))).*
+FROM orders CROSS JOIN generate_series(1, $1::int) AS n"""
+_FULFILMENTS = """
+INSERT INTO fulfilment SELECT (jsonb_populate_record(fulfilment, jsonb_build_object(
+  'id', 'ful_old' || n, 'order_id', 'ord_old' || n, 'state', 'SHIPPED', 'location', 'far_away',
+  'created_at', created_at - n * interval '1 second'))).*
+FROM fulfilment CROSS JOIN generate_series(1, $1::int) AS n"""
+_READ = """
+SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname = $1"""
+
+
+async def read(session: Session, table: str) -> int:
+    """Rows of a table that this transaction has read so far."""
+    rows: int = await session.fetchval(_READ, table)
+    return rows
+
+
+@pytest.fixture
+async def order(harness: ServiceHarness, town: Town) -> str:
+    """The one order that stands, before and after thousands that are over."""
+    placed = (await Shop(harness, town).place("crt_1")).order
+    async with harness.transactions() as session:
+        await session.execute(_ORDERS, OLD)
+        await session.execute(_FULFILMENTS, OLD)
+    return str(placed)
+
+
+@pytest.mark.parametrize(
+    "wanted", [orders.Filter(state=(OrderState.PLACED,)), orders.Filter(channel="web")]
+)
+async def test_orders_are_found_without_reading_those_nobody_asked_for(
+    harness: ServiceHarness, order: str, wanted: orders.Filter
+) -> None:
+    async with harness.transactions() as session:
+        before = await read(session, "orders")
+        found = await orders.page(session, wanted, 51, None)
+        fetched = await read(session, "orders") - before
+
+    assert ([each.id for each in found], fetched) == ([order], 1)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        fulfilments.Filter(state=FulfilmentState.PROPOSED),
+        fulfilments.Filter(location=LYON),
+    ],
+)
+async def test_fulfilments_are_found_without_reading_those_nobody_asked_for(
+    harness: ServiceHarness, order: str, wanted: fulfilments.Filter
+) -> None:
+    async with harness.transactions() as session:
+        before = await read(session, "fulfilment")
+        found = await fulfilments.page(session, wanted, 51, None)
+        fetched = await read(session, "fulfilment") - before
+
+    assert ([each.fulfilment.order for each in found], fetched) == ([order], 1)
