@@ -33,6 +33,11 @@ VIEWS = {
         f"SELECT id FROM payment WHERE {PAYMENTS_MADE}"
         f" UNION SELECT payment_id FROM operation WHERE {OPERATIONS}",
     ),
+    "changed_purses": View(
+        "SELECT id FROM purse",
+        "SELECT holder AS id FROM ledger_transfer AS t JOIN ledger_entry USING (operation_id)"
+        " WHERE t.posted_at >= :since AND holder <> ''",
+    ),
     "changed_uses": View(
         "SELECT code, customer FROM redemption UNION SELECT code, customer FROM coupon_customer"
         " UNION SELECT code, '' FROM coupon",

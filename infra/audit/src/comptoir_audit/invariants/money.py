@@ -139,8 +139,9 @@ M11 = Within(
     services=(PAYMENTS,),
     each="""
     SELECT id, kind, balance, held, coalesce(-(SELECT sum(e.amount) FROM ledger_entry AS e
-      WHERE e.holder = purse.id AND e.currency = purse.currency), 0)::bigint AS booked
-    FROM purse""",
+      WHERE e.holder = purse.id AND e.holder <> '' AND e.currency = purse.currency), 0)::bigint
+      AS booked
+    FROM purse WHERE id IN (SELECT id FROM @changed_purses AS c)""",
     wrong="balance <> booked OR held < 0 OR (kind <> 'on_account' AND balance < held)",
     tell=lambda row: Difference(
         (row["id"],),
