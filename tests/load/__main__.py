@@ -27,6 +27,7 @@ from tests.load import (
     repair,
     reserving,
     startup,
+    volume,
 )
 from tests.load.client import Disconnected
 from tests.load.figures import Figure, WrongResult, table, write
@@ -110,6 +111,10 @@ async def _repair(bench: Bench) -> list[Figure]:
     return await repair.measure(RESULTS / "repair", bench.seconds or repair.SECONDS)
 
 
+async def _volume(bench: Bench) -> list[Figure]:
+    return await volume.measure(RESULTS / "volume", bench.console)
+
+
 Benchmark: TypeAlias = Callable[[Bench], Awaitable[list[Figure]]]
 
 # Startup first: it runs a platform of its own, and nothing else may run beside it.
@@ -124,6 +129,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "availability": _availability,
     "flash": _flash,
     "reserve-spread": _reserve_spread,
+    "volume": _volume,
 }
 
 
