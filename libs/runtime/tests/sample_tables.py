@@ -1,7 +1,7 @@
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import Column, Integer, Text
+from sqlalchemy import CheckConstraint, Column, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -13,6 +13,7 @@ class Colour(StrEnum):
 
 class Thing(SQLModel, table=True):
     __tablename__ = "thing"
+    __table_args__: ClassVar[tuple[Any, ...]] = (CheckConstraint("count >= 0", name="count"),)
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     colour: str = Field(sa_column=Column(Text, nullable=False))

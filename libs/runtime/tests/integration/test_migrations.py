@@ -59,6 +59,8 @@ class TestRun:
             "ALTER TABLE thing ADD COLUMN stray text",
             "DROP INDEX ix_outbox_unpublished",
             "ALTER TABLE outbox ALTER COLUMN producer_seq TYPE integer",
+            "ALTER TABLE thing DROP CONSTRAINT ck_thing_count",
+            "ALTER TABLE thing RENAME CONSTRAINT ck_thing_count TO ck_thing_ck_thing_count",
         ],
     )
     def test_a_difference_is_found(self, empty_url: str, change: str) -> None:

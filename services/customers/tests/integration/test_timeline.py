@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.cart.v1 import events_pb2 as cart_pb2
@@ -84,6 +85,18 @@ class TestTimeline:
         before = await harness.snapshot(ignoring=frozenset({"inbox"}))
         await harness.deliver(event)
         assert not before.changes_to(await harness.snapshot(ignoring=frozenset({"inbox"})))
+
+    async def test_what_only_a_later_version_knows_is_passed_on(
+        self, harness: ServiceHarness, owner_url: str
+    ) -> None:
+        await harness.deliver(created(10))
+        await harness.deliver(placed(20, "crt_1"))
+        with psycopg.connect(owner_url) as later:
+            later.execute("ALTER TABLE touch DROP CONSTRAINT ck_touch_kind")
+            later.execute("UPDATE touch SET kind = 99 WHERE kind = 4")
+        await harness.deliver(claimed())
+
+        assert await kinds(harness, CUSTOMER) == [99, customer_pb2.Touch.KIND_CART]
 
 
 def about(seconds: int) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 from typing import Any
 
+import orjson
 import pytest
 from google.protobuf.json_format import MessageToJson
 from hypothesis import given
 from hypothesis import strategies as some
 
 from comptoir.cart.v1 import cart_pb2, cart_service_pb2
+from comptoir.customers.v1 import customer_pb2
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_gateway.problems import Problem
 from comptoir_gateway.transcode import Codecs
@@ -161,6 +163,11 @@ def outcome_of(body: Any) -> str | int:
 
 
 class TestAnswers:
+    def test_a_kind_only_a_later_version_knows_is_its_number(self) -> None:
+        later = customer_pb2.Touch(kind=customer_pb2.Touch.Kind.ValueType(99))
+        told = CODECS.of(customer_pb2.Touch.DESCRIPTOR).to_json(later.SerializeToString())
+        assert orjson.loads(told)["kind"] == 99
+
     def test_zero_and_empty_are_there(self) -> None:
         codec = CODECS.of(stock_pb2.Availability.DESCRIPTOR)
         message = stock_pb2.Availability(sku="A", revision=5)

@@ -11,6 +11,7 @@ from comptoir.customers.v1 import events_pb2 as customers_pb2
 from comptoir.pim.v1 import pim_service_pb2 as pb
 from comptoir.pim.v1 import product_pb2, structure_pb2
 from comptoir.type.v1.localised_text_pb2 import LocalisedText
+from comptoir_runtime import migrations
 from comptoir_runtime.auth import SigningKey, public_jwk
 from comptoir_testing.examples import Example
 from comptoir_testing.harness import ServiceHarness
@@ -169,6 +170,10 @@ EXAMPLES: Mapping[str, Example] = {
 def _signing_key_state(_: ServiceHarness) -> customers_pb2.SigningKeyState:
     key = SigningKey.generate("key-1")
     return customers_pb2.SigningKeyState(kid=key.kid, jwk=orjson.dumps(public_jwk(key)).decode())
+
+
+def test_the_tables_are_what_the_migrations_make(database_url: str) -> None:
+    migrations.check("comptoir_pim", database_url)
 
 
 class TestAuthorisation(AuthorisationSuite):

@@ -13,6 +13,7 @@ def upgrade() -> None:
         sa.Column("details", sa.dialects.postgresql.JSONB(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_thing"),
+        sa.CheckConstraint("count >= 0", name=op.f("ck_thing_count")),
     )
 
 

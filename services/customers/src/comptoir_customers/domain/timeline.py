@@ -28,11 +28,15 @@ class TouchKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """One touch; `amount` in minor units of `currency`."""
+    """One touch; `amount` in minor units of `currency`.
+
+    `kind` is a `TouchKind`, or the number of one that only a later version knows: while replicas
+    are replaced, an old one reads what a new one has written.
+    """
 
     id: str
     subject: str
-    kind: TouchKind
+    kind: int
     happened_at: datetime
     channel: str = ""
     reference: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from comptoir_customers.domain.timeline import Touch, TouchKind
+from comptoir_customers.domain.timeline import Touch
 from comptoir_runtime.database import Session
 
 # A visitor who has turned out to be a customer: what they do belongs to the customer, whichever
@@ -32,7 +32,7 @@ def add(session: Session, touch: Touch) -> None:
         INSERT,
         touch.id,
         touch.subject,
-        int(touch.kind),
+        touch.kind,
         touch.happened_at,
         touch.channel,
         touch.reference,
@@ -57,7 +57,7 @@ async def page(
         Touch(
             id=row["id"],
             subject=row["subject"],
-            kind=TouchKind(row["kind"]),
+            kind=row["kind"],
             happened_at=row["happened_at"],
             channel=row["channel"],
             reference=row["reference"],
