@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from comptoir_runtime.telemetry import names
 from comptoir_runtime.telemetry.names import METRICS, Kind, Metric
 from infra.observability import prometheus
 
@@ -31,13 +32,24 @@ def queries(path: Path) -> Iterator[tuple[str, str]]:
     content = dashboard(path)
     for panel in content["panels"]:
         for target in panel.get("targets", ()):
-            yield panel["title"], target["expr"]
+            if target["datasource"]["type"] == "prometheus":
+                yield panel["title"], target["expr"]
     for variable in content["templating"]["list"]:
         if variable["type"] == "query":
             yield (
                 variable["name"],
                 re.sub(r"label_values\((.*), \w+\)", r"\1", variable["definition"]),
             )
+
+
+def log_queries(path: Path) -> list[str]:
+    """What is asked of Loki."""
+    return [
+        target["expr"]
+        for panel in dashboard(path)["panels"]
+        if panel["type"] == "logs"
+        for target in panel["targets"]
+    ]
 
 
 class TestTranslation:
@@ -89,6 +101,32 @@ class TestDashboards:
     def test_they_ask_for_metrics_and_labels_of_the_registry(self, path: Path) -> None:
         found = {where: prometheus.complaints(query) for where, query in queries(path)}
         assert {where: told for where, told in found.items() if told} == {}
+
+    @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+    def test_a_panel_asks_a_store_that_the_dashboard_lets_one_choose(self, path: Path) -> None:
+        content = dashboard(path)
+        stores = {
+            (variable["query"], f"${{{variable['name']}}}")
+            for variable in content["templating"]["list"]
+            if variable["type"] == "datasource"
+        }
+        asked = {
+            (source["type"], source["uid"])
+            for panel in content["panels"]
+            for source in [target["datasource"] for target in panel.get("targets", ())]
+        }
+        assert asked == stores
+
+    def test_log_lines_are_those_of_the_service_that_is_looked_at(self) -> None:
+        [query] = [query for path in DASHBOARDS for query in log_queries(path)]
+        namespace, name = (
+            prometheus.translated(key) for key in (names.SERVICE_NAMESPACE, names.SERVICE_NAME)
+        )
+        # Loki makes labels of these two, as of few others; together they are Prometheus' job.
+        assert query == (
+            f'{{{namespace}="{names.NAMESPACE}"}}'
+            f' | label_format job="{{{{.{namespace}}}}}/{{{{.{name}}}}}" | job=~"$job"'
+        )
 
     @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
     def test_panels_are_told_apart_and_overlap_nowhere(self, path: Path) -> None:
