@@ -37,11 +37,12 @@ KINDS = {
         "services/*/tests/integration",
     ),
     "journeys": ("tests/journeys",),
-    # Each file on a platform of its own. What takes longest begins first, so that none ends alone.
+    # Files that one pattern finds are one run, and share a platform: starting it takes long, and
+    # so do two of these files. The others need about as long as both.
     "faults": (
+        "tests/faults/test_[!cr]*.py",
         "tests/faults/test_crashes.py",
         "tests/faults/test_replicas.py",
-        "tests/faults/test_*.py",
     ),
     "containers": ("infra/*/tests/containers",),
 }
@@ -87,18 +88,28 @@ class Run:
 
 
 def discover(root: Path, kind: str) -> list[Run]:
-    """All runs of a kind, in the order of KINDS; folders without tests are left out."""
-    places = [place for pattern in KINDS[kind] for place in sorted(root.glob(pattern))]
+    """All runs of a kind, in the order of KINDS."""
+    found = [grouped(sorted(root.glob(pattern))) for pattern in KINDS[kind]]
     return [
-        Run(name_of(place.relative_to(root)), [str(place)])
-        for place in dict.fromkeys(places)
-        if place.is_file() or any(place.rglob("test_*.py"))
+        Run(name_of(root, places), [str(place) for place in places])
+        for groups in found
+        for places in groups
     ]
 
 
-def name_of(place: Path) -> str:
-    """`cart` for services/cart/tests/unit, `bus` for tests/faults/test_bus.py."""
-    return place.stem.removeprefix("test_") if place.suffix else place.parts[1]
+def grouped(places: Sequence[Path]) -> list[list[Path]]:
+    """What is run together: all files, and what is in one folder; without tests, nothing."""
+    files = [place for place in places if place.is_file()]
+    folders = [[place] for place in places if any(place.rglob("test_*.py"))]
+    return [files, *folders] if files else folders
+
+
+def name_of(root: Path, places: Sequence[Path]) -> str:
+    """`cart` for services/cart/tests/unit, `crashes` for tests/faults/test_crashes.py alone."""
+    first, *others = places
+    if first.is_file() and not others:
+        return first.stem.removeprefix("test_")
+    return first.relative_to(root).parts[1]
 
 
 def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
@@ -107,12 +118,10 @@ def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
         return runs
     selected = []
     for run in runs:
-        place = Path(run.targets[0])
-        inside = [str(path) for path in paths if file_of(path).is_relative_to(place)]
-        if any(place.is_relative_to(path) for path in paths):
-            selected.append(run)
-        elif inside:
-            selected.append(Run(run.name, inside))
+        whole = [name for name in run.targets if any(map(Path(name).is_relative_to, paths))]
+        parts = [str(path) for path in paths if any(map(file_of(path).is_relative_to, run.targets))]
+        if whole or parts:
+            selected.append(Run(run.name, list(dict.fromkeys([*whole, *parts]))))
     return selected
 
 

@@ -1,4 +1,4 @@
-"""One platform for all faults of a file, and the table at the end."""
+"""One platform for all faults of a run, and the table at the end."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack

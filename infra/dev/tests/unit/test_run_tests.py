@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from infra.dev.run_tests import Totals, discover, patience, read_failures, read_totals, select
+from infra.dev.run_tests import (
+    ROOT,
+    Totals,
+    discover,
+    patience,
+    read_failures,
+    read_totals,
+    select,
+)
 
 REPORT = """<?xml version="1.0"?>
 <testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/></testsuites>
@@ -31,6 +39,7 @@ def tree(tmp_path: Path) -> Path:
         "tests/load/tests/unit/test_figures.py",
         "tests/faults/test_bus.py",
         "tests/faults/test_crashes.py",
+        "tests/faults/test_database.py",
         "tests/faults/tests/unit/test_judge.py",
     ):
         path = tmp_path / name
@@ -53,8 +62,16 @@ class TestDiscover:
         assert [run.name for run in discover(tree, "integration")] == ["pim"]
         assert [run.name for run in discover(tree, "journeys")] == ["journeys"]
 
-    def test_each_file_of_faults_is_one_and_what_takes_long_begins_first(self, tree: Path) -> None:
-        assert [run.name for run in discover(tree, "faults")] == ["crashes", "bus"]
+    def test_files_of_one_pattern_are_one_run(self, tree: Path) -> None:
+        found = {run.name: run.targets for run in discover(tree, "faults")}
+        bus, crashes, database = (
+            str(tree / f"tests/faults/test_{name}.py") for name in ("bus", "crashes", "database")
+        )
+        assert found == {"faults": [bus, database], "crashes": [crashes]}
+
+    def test_each_file_of_faults_is_in_one_run(self) -> None:
+        found = [Path(name).name for run in discover(ROOT, "faults") for name in run.targets]
+        assert sorted(found) == sorted(file.name for file in (ROOT / "tests/faults").glob("test_*"))
 
 
 class TestSelect:
