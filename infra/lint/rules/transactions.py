@@ -50,3 +50,26 @@ def check_migrations(source: Source) -> Iterator[Finding]:
     for number, line in enumerate(source.lines, 1):
         if UNLIMITED.search(line):
             yield source.finding("migration", number, "a migration may not wait without end")
+    if not source.is_python:
+        return
+    for number in indexes_built_in_the_way(source):
+        message = "the table may be large: comptoir_runtime.migrations.indexes makes nobody wait"
+        yield source.finding("index", number, message)
+
+
+def indexes_built_in_the_way(source: Source) -> Iterator[int]:
+    """Lines that build an index of a table which the same migration does not create."""
+    created = {name for _, name in calls_of(source, "create_table", 0)}
+    for line, table in calls_of(source, "create_index", 1):
+        if table not in created:
+            yield line
+
+
+def calls_of(source: Source, operation: str, position: int) -> Iterator[tuple[int, str]]:
+    """Calls of one of Alembic's operations: where, and the text given at that position."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name), args=arguments) if name == operation:
+                match arguments[position]:
+                    case ast.Constant(value=str(text)):
+                        yield node.lineno, text

@@ -81,6 +81,14 @@ class TestMigrations:
         text = "op.execute('SET lock_timeout = 0')\nop.execute(\"SET lock_timeout = '3s'\")\n"
         assert lines_found(check_migrations, self.FIRST, text) == [1]
 
+    def test_no_index_is_built_in_the_way_of_those_who_use_its_table(self) -> None:
+        text = (
+            'op.create_table("coupon")\n'
+            'op.create_index("ix_coupon", "coupon", ["code"])\n'
+            'op.create_index("ix_cart", "cart", ["owner"])\n'
+        )
+        assert lines_found(check_migrations, self.FIRST, text) == [3]
+
 
 class TestPlans:
     @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """Migrations, on a database of their own."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import LiteralString
 
 import alembic.util
 import psycopg
@@ -11,6 +15,8 @@ from comptoir_runtime import migrations
 from comptoir_runtime.database import Database, DatabaseSettings
 from libs.runtime.tests.integration.conftest import MIGRATIONS
 
+ADD_THING = "INSERT INTO thing (id, colour, details, count) VALUES (%s, 'red', '{}', 1)"
+PATIENCE = 60.0
 TABLES = """
 SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"""
 
@@ -81,9 +87,76 @@ class TestRun:
         assert "thing" not in tables(empty_url)
 
 
+class TestIndex:
+    """Of a table that may be large and is in use."""
+
+    def test_nobody_waits_while_it_is_built(self, empty_url: str) -> None:
+        migrations.run(MIGRATIONS, empty_url, revision="0002")
+        with processes() as others, psycopg.connect(empty_url) as busy:
+            busy.execute(ADD_THING, ("a",))
+            building = others.submit(migrations.run, MIGRATIONS, empty_url)
+            with psycopg.connect(empty_url, autocommit=True) as other:
+                wait_until(other, "SELECT true FROM pg_stat_progress_create_index")
+                other.execute(ADD_THING, ("b",))
+                assert not building.done(), "it waits for those who were there before"
+            busy.commit()
+            building.result(PATIENCE)
+
+        assert is_valid(empty_url) is True
+
+    def test_what_a_build_that_was_broken_off_has_left_is_replaced(
+        self, empty_url: str, postgres_server: DatabaseServer
+    ) -> None:
+        migrations.run(MIGRATIONS, empty_url, revision="0002")
+        superuser = f"{postgres_server.admin_url.rpartition('/')[0]}/unmigrated"
+        with psycopg.connect(empty_url) as connection:
+            connection.execute("CREATE INDEX ix_thing_colour ON thing (colour)")
+        with psycopg.connect(superuser) as connection:
+            connection.execute(
+                "UPDATE pg_index SET indisvalid = false"
+                " WHERE indexrelid = 'ix_thing_colour'::regclass"
+            )
+        assert is_valid(empty_url) is False
+
+        migrations.run(MIGRATIONS, empty_url)
+
+        assert is_valid(empty_url) is True
+        migrations.check(MIGRATIONS, empty_url)
+
+    def test_two_runs_at_the_same_time_do_not_wait_for_each_other(self, empty_url: str) -> None:
+        migrations.run(MIGRATIONS, empty_url, revision="0002")
+        with processes() as others:
+            runs = [others.submit(migrations.run, MIGRATIONS, empty_url) for _ in range(3)]
+            assert [run.result(PATIENCE) for run in runs] == [None] * 3
+
+        assert is_valid(empty_url) is True
+
+
+def processes() -> ProcessPoolExecutor:
+    """Alembic knows one migration at a time in a process."""
+    return ProcessPoolExecutor(mp_context=get_context("spawn"))
+
+
+def wait_until(connection: psycopg.Connection, question: LiteralString) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while connection.execute(question).fetchone() is None:
+        assert time.monotonic() < give_up, question
+        time.sleep(0.01)
+
+
+def is_valid(url: str) -> bool:
+    """Whether the index is one that queries use."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_thing_colour'::regclass"
+        ).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
 class TestHead:
     def test_is_the_newest_revision(self) -> None:
-        assert migrations.head(MIGRATIONS) == "0002"
+        assert migrations.head(MIGRATIONS) == "0003"
 
     async def test_tells_whether_a_database_is_up_to_date(self, empty_url: str) -> None:
         database = await Database.connect(DatabaseSettings(url=empty_url))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-import psycopg
 import pytest
 from sqlalchemy import desc
 from sqlmodel import col, select
@@ -13,27 +12,19 @@ from sqlmodel import col, select
 from comptoir_local.databases import DatabaseServer
 from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.database import Database, DatabaseSettings, Session
-from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.errors import (
     ConcurrentChange,
-    DatabaseUnavailable,
     NetworkCallInTransaction,
-    Overloaded,
 )
 from comptoir_runtime.event_options import NotAnEvent
 from comptoir_runtime.guard import outside_transaction
 from comptoir_runtime.telemetry import continue_trace
 from libs.runtime.tests import sample
-from libs.runtime.tests.integration.world import COUNTS, RECORD
+from libs.runtime.tests.integration.world import COUNTS, RECORD, read
 from libs.runtime.tests.sample_tables import Colour, Thing
 
 OUTBOX = "SELECT kind, subject, type, payload, headers FROM outbox ORDER BY position"
 ANSWERS = "SELECT scope, caller, key, request_hash, code, body, created_at FROM idempotency"
-
-
-async def read(database: Database, sql: str) -> list[tuple[object, ...]]:
-    async with database.transactions.reading() as session:
-        return [tuple(row.values()) for row in await session.fetch(sql)]
 
 
 class Heard:
@@ -326,74 +317,6 @@ class TestRun:
 
         assert attempts == 5
         assert await read(database, COUNTS) == []
-
-
-class TestPool:
-    async def test_when_all_connections_are_in_use_the_call_is_refused_soon(
-        self, runtime_url: str
-    ) -> None:
-        settings = DatabaseSettings(url=runtime_url, pool_size=2, acquire_timeout=0.05)
-        database = await Database.connect(settings)
-
-        async with database.transactions(), database.transactions():
-            with pytest.raises(Overloaded):
-                async with database.transactions():
-                    pass
-        await database.ping()
-        await database.close()
-
-    async def test_those_who_wait_are_served_in_turn(self, runtime_url: str) -> None:
-        database = await Database.connect(DatabaseSettings(url=runtime_url, pool_size=1))
-        order: list[int] = []
-
-        async def work(number: int) -> None:
-            async with database.transactions() as session:
-                order.append(number)
-                await session.fetchval("SELECT pg_sleep(0.005)")
-
-        await asyncio.gather(*(work(number) for number in range(12)))
-
-        assert order == list(range(12))
-        assert await read(
-            database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        ) == [(1,)]
-        await database.close()
-
-    async def test_connections_cut_by_the_server_are_replaced(
-        self, database: Database, runtime_url: str
-    ) -> None:
-        killer = await asyncpg.connect(runtime_url)
-        await killer.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        await killer.close()
-        await asyncio.sleep(0.05)
-
-        assert await read(database, "SELECT 1") == [(1,)]
-
-    @pytest.mark.parametrize("turns", range(4))
-    async def test_what_meets_a_connection_while_it_is_cut_is_told_so(
-        self, database: Database, runtime_url: str, turns: int
-    ) -> None:
-        # Blocks the loop: what the server said last is there, and has not been looked at.
-        with psycopg.connect(runtime_url, autocommit=True) as killer:
-            killer.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        for _ in range(turns):
-            await asyncio.sleep(0)
-
-        (met,) = await asyncio.gather(read(database, "SELECT 1"), return_exceptions=True)
-
-        assert met == [(1,)] or (isinstance(met, Exception) and is_outage(met))
-
-    async def test_a_server_that_is_away_is_named_as_such(self) -> None:
-        settings = DatabaseSettings(url="postgresql://nobody@127.0.0.1:1/none")
-
-        with pytest.raises(DatabaseUnavailable):
-            await Database.connect(settings)
 
 
 class TestClock:

@@ -150,6 +150,12 @@ class World:
         return not await self.value("SELECT count(*) FROM outbox WHERE published_at IS NULL")
 
 
+async def read(database: Database, sql: str) -> list[tuple[object, ...]]:
+    """Rows of a query."""
+    async with database.transactions.reading() as session:
+        return [tuple(row.values()) for row in await session.fetch(sql)]
+
+
 async def stop(task: asyncio.Task[None]) -> None:
     await cancel([task])
 

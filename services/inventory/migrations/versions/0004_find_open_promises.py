@@ -3,30 +3,19 @@
 Revision ID: 0004
 """
 
-import sqlalchemy as sa
-from alembic import op
+from comptoir_runtime.migrations.indexes import add_index, remove_index
 
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
-    op.execute("SET lock_timeout = '3s'")
-    op.create_index(
-        "ix_reservation_open",
-        "reservation",
-        ["state", "expires_at"],
-        postgresql_where=sa.text("state IN (1, 2)"),
+    add_index(
+        "ix_reservation_open", "reservation", ["state", "expires_at"], where="state IN (1, 2)"
     )
-    op.drop_index("ix_reservation_held", "reservation")
+    remove_index("ix_reservation_held", "reservation")
 
 
 def downgrade() -> None:
-    op.execute("SET lock_timeout = '3s'")
-    op.create_index(
-        "ix_reservation_held",
-        "reservation",
-        ["expires_at"],
-        postgresql_where=sa.text("state = 1"),
-    )
-    op.drop_index("ix_reservation_open", "reservation")
+    add_index("ix_reservation_held", "reservation", ["expires_at"], where="state = 1")
+    remove_index("ix_reservation_open", "reservation")

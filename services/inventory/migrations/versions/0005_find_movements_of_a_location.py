@@ -3,17 +3,15 @@
 Revision ID: 0005
 """
 
-from alembic import op
+from comptoir_runtime.migrations.indexes import add_index, remove_index
 
 revision = "0005"
 down_revision = "0004"
 
 
 def upgrade() -> None:
-    op.execute("SET lock_timeout = '3s'")
-    op.create_index("ix_movement_location", "movement", ["location", "position"])
+    add_index("ix_movement_location", "movement", ["location", "position"])
 
 
 def downgrade() -> None:
-    op.execute("SET lock_timeout = '3s'")
-    op.drop_index("ix_movement_location", "movement")
+    remove_index("ix_movement_location", "movement")

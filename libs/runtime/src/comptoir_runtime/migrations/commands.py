@@ -1,6 +1,7 @@
 """What needs Alembic."""
 
 import logging
+import time
 from typing import Any
 
 import sqlalchemy
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 _CONNECT_OPTIONS = "-c lock_timeout=3s -c statement_timeout=10min -c timezone=UTC"
 # Any number, the same for all: two runs at the same time take turns.
 _MIGRATION_LOCK = 7_207_001
+_ASK_AGAIN_SECONDS = 0.2
 
 
 def upgrade(package: str, url: str, revision: str) -> None:
@@ -75,18 +77,22 @@ def run_environment(target_metadata: MetaData) -> None:
         _with_driver(url), poolclass=NullPool, connect_args={"options": _CONNECT_OPTIONS}
     )
     with engine.connect() as connection:
-        connection.execute(sqlalchemy.text("SET lock_timeout = 0"))
-        connection.execute(
-            sqlalchemy.text("SELECT pg_advisory_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-        )
-        connection.execute(sqlalchemy.text("RESET lock_timeout"))
-        connection.commit()
+        _wait_for_our_turn(connection)
         context.configure(
             connection=connection, target_metadata=target_metadata, transaction_per_migration=True
         )
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()
+
+
+def _wait_for_our_turn(connection: sqlalchemy.Connection) -> None:
+    """Asks again and again: an index is not built while anybody is in the middle of a statement."""
+    take = sqlalchemy.text("SELECT pg_try_advisory_lock(:lock)")
+    while not connection.execute(take, {"lock": _MIGRATION_LOCK}).scalar():
+        connection.commit()
+        time.sleep(_ASK_AGAIN_SECONDS)
+    connection.commit()
 
 
 def _configuration(package: str, url: str) -> Config:

@@ -1,12 +1,12 @@
 """The names of check constraints, which bore their prefix twice.
 
-Revision ID: 0005
+Revision ID: 0006
 """
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 CHECKS = {
     "location": ("kind",),
