@@ -25,6 +25,7 @@ class Server:
         self.pause = pause
         self.requests: list[bytes] = []
         self.connections = 0
+        self.answered = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -39,6 +40,7 @@ class Server:
                 if answer is None:
                     return
                 writer.write(answer)
+                self.answered.set()
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -142,20 +144,28 @@ class TestFailures:
                 await client.post("/", b"2", {})
         assert [each[-1:] for each in server.requests] == [b"1", b"2"]
 
+    async def test_what_nobody_asked_for_is_never_taken_for_an_answer(self) -> None:
+        server = Server(OK + OK, OK)
+        async with client_of(server) as client:
+            for _ in range(2):
+                assert (await client.post("/", b"1", {})).body == b"{}"
+        assert server.connections == 2
+
     async def test_no_answer_in_time(self) -> None:
         server = Server(OK, pause=5)
-        async with client_of(server, patience=0.05) as client:
+        async with client_of(server, patience=1) as client:
             with pytest.raises(TimedOut):
                 await client.get("/")
 
     async def test_a_late_answer_is_never_taken_for_that_of_the_next_call(self) -> None:
         late = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate"
-        server = Server(late, OK, pause=0.1)
-        async with client_of(server, patience=0.05) as client:
-            with pytest.raises(TimedOut):
-                await client.get("/")
+        server = Server(late, OK, pause=1)
+        async with client_of(server, patience=0.5) as client:
+            while not server.requests:
+                with pytest.raises((TimedOut, Unreachable)):
+                    await client.get("/")
             server.pause = 0
-            await asyncio.sleep(0.2)
+            await server.answered.wait()
             assert (await client.get("/")).body == b"{}"
 
     @pytest.mark.parametrize(

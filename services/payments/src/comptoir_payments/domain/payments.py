@@ -236,9 +236,10 @@ class Payment:
         """The payment with this operation added, or put in the place of its earlier self."""
         return replace(self, operations=self.operations_with(operation))
 
-    def written(self) -> "Payment":
-        """As it stands once it is written: each writing counts."""
-        return replace(self, version=self.version + 1)
+    def written(self, operation: Operation | None = None) -> "Payment":
+        """As it stands once it is written, with what was written with it: each writing counts."""
+        operations = self.operations if operation is None else self.operations_with(operation)
+        return replace(self, version=self.version + 1, operations=operations)
 
     def operations_with(self, operation: Operation) -> tuple[Operation, ...]:
         others = [each for each in self.operations if each.id != operation.id]

@@ -139,8 +139,7 @@ async def start_operation(session: Session, payment: Payment, operation: Operati
         raise ChangedMeanwhile
     if row["started"] is None:
         raise RequestKnown
-    started = replace(operation, id=row["started"])
-    return replace(payment.written(), operations=payment.operations_with(started))
+    return payment.written(replace(operation, id=row["started"]))
 
 
 @asynccontextmanager
@@ -181,8 +180,7 @@ def settle_operation(session: Session, settlement: Settlement, answer: bytes | N
     )
     for other in others:
         session.send(_CLOSE, other.id, other.progress, other.failure_code)
-    answered = replace(first, answer=answer)
-    return replace(payment.written(), operations=payment.operations_with(answered))
+    return payment.written(replace(first, answer=answer))
 
 
 async def get_payment(session: Session, payment_id: str) -> Payment:
