@@ -37,11 +37,11 @@ KINDS = {
         "services/*/tests/integration",
     ),
     "journeys": ("tests/journeys",),
-    # Files that one pattern finds are one run, and share a platform: starting it takes long, and
-    # so do two of these files. The others need about as long as both.
+    # Files that one pattern finds are one run, and share a platform: starting one takes long. The
+    # first run, which waits most, takes about as long as the other two.
     "faults": (
-        "tests/faults/test_[!cr]*.py",
-        "tests/faults/test_crashes.py",
+        "tests/faults/test_[!cpr]*.py",
+        "tests/faults/test_[cp]*.py",
         "tests/faults/test_replicas.py",
     ),
     "containers": ("infra/*/tests/containers",),
@@ -105,11 +105,10 @@ def grouped(places: Sequence[Path]) -> list[list[Path]]:
 
 
 def name_of(root: Path, places: Sequence[Path]) -> str:
-    """`cart` for services/cart/tests/unit, `crashes` for tests/faults/test_crashes.py alone."""
-    first, *others = places
-    if first.is_file() and not others:
-        return first.stem.removeprefix("test_")
-    return first.relative_to(root).parts[1]
+    """`cart` for services/cart/tests/unit; of several files, the first: `bus` for test_bus.py."""
+    if places[0].is_file():
+        return places[0].stem.removeprefix("test_")
+    return places[0].relative_to(root).parts[1]
 
 
 def select(runs: list[Run], paths: Sequence[Path]) -> list[Run]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.dev.run_tests import (
+    KINDS,
     ROOT,
     Totals,
     discover,
@@ -67,11 +68,16 @@ class TestDiscover:
         bus, crashes, database = (
             str(tree / f"tests/faults/test_{name}.py") for name in ("bus", "crashes", "database")
         )
-        assert found == {"faults": [bus, database], "crashes": [crashes]}
+        assert found == {"bus": [bus, database], "crashes": [crashes]}
 
     def test_each_file_of_faults_is_in_one_run(self) -> None:
         found = [Path(name).name for run in discover(ROOT, "faults") for name in run.targets]
         assert sorted(found) == sorted(file.name for file in (ROOT / "tests/faults").glob("test_*"))
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_each_run_has_a_name_of_its_own_as_its_report_has(self, kind: str) -> None:
+        names = [run.name for run in discover(ROOT, kind)]
+        assert len(set(names)) == len(names) > 0
 
 
 class TestSelect:
