@@ -1,5 +1,6 @@
 """The same rooms in every service."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/pypro
 TRADES = [name for name in SERVICES if name != "gateway"]
 # Only orders calls its neighbours; only payments speaks to the outside.
 OWNERS = {"clients": {"orders"}, "providers": {"payments"}}
+
+# `revision = "0002"` and `down_revision = "0001"` of a migration.
+_ORDER = re.compile(r"^(down_)?revision(?:: [^=]+)? = (.+)$", re.MULTILINE)
 
 
 def package(service: str) -> Path:
@@ -78,6 +82,17 @@ class TestRooms:
         folder = ROOT / "services" / service / "migrations"
         assert (folder / "env.py").is_file()
         assert any((folder / "versions").glob("0001_*.py"))
+
+    @pytest.mark.parametrize("service", TRADES)
+    def test_migrations_follow_one_another_by_number(self, service: str) -> None:
+        files = sorted((ROOT / "services" / service / "migrations" / "versions").glob("[0-9]*.py"))
+        told = [_ORDER.findall(file.read_text()) for file in files]
+        numbers = [f"{number:04}" for number in range(1, len(files) + 1)]
+        assert [file.name[:4] for file in files] == numbers
+        assert told == [
+            [("", f'"{number}"'), ("down_", f'"{before}"' if before else "None")]
+            for number, before in zip(numbers, ["", *numbers], strict=False)
+        ]
 
     def test_the_gateway_has_its_own_rooms(self) -> None:
         assert rooms("gateway") == GATEWAY
