@@ -94,7 +94,7 @@ class TestCapture:
 
         reasons = await asyncio.gather(
             *(
-                reason_of(harness, "CapturePayment", factories.capture(payment.id, "42.00"))
+                lasting_reason_of(harness, "CapturePayment", factories.capture(payment.id, "42.00"))
                 for _ in range(50)
             )
         )
