@@ -83,7 +83,7 @@ TABLES: Mapping[str, Sequence[Table]] = {
     ),
     "inventory": (
         Table("reservation", "state = 3", ("id", "owner"), ("request_id",)),
-        Table("movement", "reference LIKE '%ord\\_%'", ("id", "reference"), in_turn=("units",)),
+        Table("movement", "units < 0", ("id",), in_turn=("units",)),
     ),
 }
 
@@ -103,6 +103,7 @@ class Past:
                 f"CREATE TEMPORARY TABLE first_{table.name} AS"
                 f" SELECT * FROM {table.name} WHERE {table.rows}"
             )
+            await self.first(table.name)
 
     async def first(self, table: str) -> int:
         """How many rows of a table are copied each time."""
