@@ -27,7 +27,7 @@ _SMALL = 5_000
 _ORDERS, _REFUNDS = 24, 12
 _TURNS = 15
 _LINES = 1000
-_IMPORTS = 10
+_IMPORTS = 4
 _AUTHORISING_SECONDS = 6.0
 _PATIENCE_SECONDS = 120.0
 
@@ -177,7 +177,7 @@ ORDER BY o.id DESC LIMIT {_LINES * _IMPORTS}"""
 
 
 async def _import(world: World, admin: Person) -> dict[str, float]:
-    """Ten times a thousand lines of one report, and the first page of what differs."""
+    """Four times a thousand lines of one report, and the first page of what differs."""
     captures = await _rows(world, "payments", _CAPTURES)
     period = {
         "startTime": captures[-1]["created_at"].strftime("%Y-%m-%dT00:00:00Z"),
