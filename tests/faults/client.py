@@ -22,6 +22,7 @@ _PAUSE_SECONDS = 0.25
 _TOKEN_SECONDS = 300.0
 # "Not now": the same request may well succeed a little later.
 _NOT_NOW = frozenset({429, 500, 502, 503, 504})
+_NOT_NOW_EITHER = (b'"CONCURRENT_CHANGE"', b'"LOCK_TIMEOUT"')
 _TOO_LATE = 504
 _TURNS = itertools.count()
 # It is being done: to be asked again, and nothing to complain of.
@@ -187,7 +188,7 @@ class Client:
 
 def says_not_now(answer: Answer) -> bool:
     """Whether the same request may succeed later, though nobody has promised to go on with it."""
-    return answer.status in _NOT_NOW or b'"CONCURRENT_CHANGE"' in answer.body
+    return answer.status in _NOT_NOW or any(why in answer.body for why in _NOT_NOW_EITHER)
 
 
 def says_under_way(answer: Answer) -> bool:
