@@ -18,7 +18,7 @@ def psp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Psp]:
     """One provider for all tests; it tells nothing by itself."""
     psp = Psp.start(
         tmp_path_factory.mktemp("psp") / "journal.jsonl",
-        PSP_HOLD_SECONDS="0.6",
+        PSP_HOLD_SECONDS="2.2",  # longer than payments waits for it, below
         PSP_DELAYED_SECONDS="0.3",
     )
     yield psp
@@ -58,7 +58,7 @@ def service_under_test(psp_url: str, _no_scripts_left: None) -> ServiceUnderTest
         environment={
             "PSP_URL": psp_url,
             "PSP_WEBHOOK_SECRET": f"{SECRET},whsec_previous",
-            "PSP_TIMEOUT_SECONDS": "0.4",
+            "PSP_TIMEOUT_SECONDS": "1.5",
             "GIFT_CARD_SECRET": "secret of the tests",
             "RESOLVER_POLL_MILLISECONDS": "20",
         },
