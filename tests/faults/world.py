@@ -135,12 +135,6 @@ class World:
         await until(f"{child.name} serves", lambda: self._says(child, "listening"))
         return child
 
-    async def start_anew(self, name: str, environment: Mapping[str, str]) -> None:
-        """Ends a service and starts it with other settings."""
-        await self.child(name).stop(PATIENCE_SECONDS)
-        self._made(name, name, environment)
-        await self.start(name)
-
     def _made(self, child: str, name: str, environment: Mapping[str, str]) -> Child:
         service = next(each for each in SERVICES if each.name == name)
         if (predecessor := self.platform.children.get(child)) is not None:
