@@ -5,6 +5,8 @@ Revision ID: 0006
 
 from alembic import op
 
+from comptoir_runtime.migrations.checks import drop_second_prefix, put_second_prefix
+
 revision = "0006"
 down_revision = "0005"
 
@@ -21,19 +23,9 @@ CHECKS = {
 
 def upgrade() -> None:
     op.execute("SET lock_timeout = '3s'")
-    for table, name in _checks():
-        _rename(table, f"ck_{table}_ck_{table}_{name}", f"ck_{table}_{name}")
+    drop_second_prefix(CHECKS)
 
 
 def downgrade() -> None:
     op.execute("SET lock_timeout = '3s'")
-    for table, name in _checks():
-        _rename(table, f"ck_{table}_{name}", f"ck_{table}_ck_{table}_{name}")
-
-
-def _checks() -> list[tuple[str, str]]:
-    return [(table, name) for table, names in CHECKS.items() for name in names]
-
-
-def _rename(table: str, old: str, new: str) -> None:
-    op.execute(f"ALTER TABLE {table} RENAME CONSTRAINT {old} TO {new}")
+    put_second_prefix(CHECKS)

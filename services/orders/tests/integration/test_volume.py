@@ -5,8 +5,8 @@ import pytest
 from comptoir_orders.domain.fulfilments import FulfilmentState
 from comptoir_orders.domain.orders import OrderState
 from comptoir_orders.store import fulfilments, orders
-from comptoir_runtime.database import Session
 from comptoir_testing.harness import ServiceHarness
+from comptoir_testing.reading import rows_read
 from services.orders.tests.integration.shop import Shop
 from services.orders.tests.neighbours import Town
 from services.orders.tests.stock import LYON
@@ -22,14 +22,6 @@ INSERT INTO fulfilment SELECT (jsonb_populate_record(fulfilment, jsonb_build_obj
   'id', 'ful_old' || n, 'order_id', 'ord_old' || n, 'state', 'SHIPPED', 'location', 'far_away',
   'created_at', created_at - n * interval '1 second'))).*
 FROM fulfilment CROSS JOIN generate_series(1, $1::int) AS n"""
-_READ = """
-SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname = $1"""
-
-
-async def read(session: Session, table: str) -> int:
-    """Rows of a table that this transaction has read so far."""
-    rows: int = await session.fetchval(_READ, table)
-    return rows
 
 
 @pytest.fixture
@@ -49,9 +41,9 @@ async def test_orders_are_found_without_reading_those_nobody_asked_for(
     harness: ServiceHarness, order: str, wanted: orders.Filter
 ) -> None:
     async with harness.transactions() as session:
-        before = await read(session, "orders")
+        before = await rows_read(session, "orders")
         found = await orders.page(session, wanted, 51, None)
-        fetched = await read(session, "orders") - before
+        fetched = await rows_read(session, "orders") - before
 
     assert ([each.id for each in found], fetched) == ([order], 1)
 
@@ -67,8 +59,8 @@ async def test_fulfilments_are_found_without_reading_those_nobody_asked_for(
     harness: ServiceHarness, order: str, wanted: fulfilments.Filter
 ) -> None:
     async with harness.transactions() as session:
-        before = await read(session, "fulfilment")
+        before = await rows_read(session, "fulfilment")
         found = await fulfilments.page(session, wanted, 51, None)
-        fetched = await read(session, "fulfilment") - before
+        fetched = await rows_read(session, "fulfilment") - before
 
     assert ([each.fulfilment.order for each in found], fetched) == ([order], 1)

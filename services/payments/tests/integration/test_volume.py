@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from comptoir_payments import store
 from comptoir_payments.domain.statements import Line, LineKind, Statement
 from comptoir_payments.operations.statements import import_report
-from comptoir_runtime.database import Session
 from comptoir_testing.harness import ServiceHarness
+from comptoir_testing.reading import rows_read
 from services.payments.tests.integration.calls import authorise, capture
 
 OLD = 2_000
@@ -21,14 +21,6 @@ INSERT INTO operation SELECT (jsonb_populate_record(operation, jsonb_build_objec
   'id', 'pop_0' || lpad(n::text, 25, '0'), 'payment_id', 'pay_0' || lpad(n::text, 25, '0'),
   'request_id', 'old' || n, 'provider_reference', 'op_old' || n))).*
 FROM operation CROSS JOIN generate_series(1, $1::int) AS n WHERE kind = 'authorise'"""
-READ = """
-SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname = $1"""
-
-
-async def read(session: Session, table: str) -> int:
-    """Rows of a table that this transaction has read so far."""
-    rows: int = await session.fetchval(READ, table)
-    return rows
 
 
 async def old_payments(harness: ServiceHarness) -> None:
@@ -45,9 +37,9 @@ async def test_payments_of_an_order_are_found_without_reading_those_of_others(
     await old_payments(harness)
 
     async with harness.transactions() as session:
-        before = await read(session, "payment")
+        before = await rows_read(session, "payment")
         (found,) = await store.newest_payments(session, payment.order, "", 51)
-        fetched = await read(session, "payment") - before
+        fetched = await rows_read(session, "payment") - before
 
     assert (found.id, fetched) == (payment.id, 1)
 
@@ -59,9 +51,9 @@ async def test_a_payment_is_found_by_its_providers_id_without_reading_others(
     await old_payments(harness)
 
     async with harness.transactions() as session:
-        before = await read(session, "payment")
+        before = await rows_read(session, "payment")
         found = await store.find_by_reference(session, "sandbox", payment.provider_reference)
-        fetched = await read(session, "payment") - before
+        fetched = await rows_read(session, "payment") - before
 
     assert found is not None
     assert (found.id, fetched) == (payment.id, 2)
@@ -85,9 +77,9 @@ async def test_a_report_is_matched_without_reading_what_it_does_not_name(
     )
 
     async with harness.transactions() as session:
-        before = await read(session, "operation")
+        before = await rows_read(session, "operation")
         told = await import_report(session, statement, [line])
-        fetched = await read(session, "operation") - before
+        fetched = await rows_read(session, "operation") - before
 
     # By the statement that matches it, and as what the line refers to.
     assert (told.matched, fetched) == (1, 2)
