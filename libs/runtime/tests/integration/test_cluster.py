@@ -106,6 +106,9 @@ class TestLossOfAServer:
 
         await until(lambda: counted(replicated, dict.fromkeys(["a0", *things], 1)), PATIENCE)
         assert await replicated.happened() == ["a0", "a0", *things]
+        # In a row, the refusal of b0 would be the last that is heard of the stream.
+        b1, b2 = (await replicated.messages(FACTS))[-2:]
+        assert b1["Nats-Batch-Id"] == b2["Nats-Batch-Id"]
 
     async def test_a_follower_goes_on_when_the_server_of_its_consumer_is_killed(
         self, replicated: World, cluster: Cluster

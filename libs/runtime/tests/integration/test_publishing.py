@@ -10,6 +10,7 @@ import random
 import pytest
 
 from comptoir_runtime.bus import Bus, Limits, Subscription
+from comptoir_runtime.bus.publisher import LONGEST_ROW
 from comptoir_runtime.ids import uuid7
 from comptoir_runtime.outbox import Relay
 from libs.runtime.tests import sample
@@ -27,6 +28,7 @@ from libs.runtime.tests.integration.world import (
 )
 
 HAPPENED = Subscription(sample.SERVICE, {sample.ThingHappened: record})
+BATCH = "Nats-Batch-Id"
 WAITING = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
 NUMBERS = "SELECT producer_seq, stream_seq FROM outbox WHERE kind = 1 ORDER BY position"
 
@@ -68,6 +70,38 @@ class TestPublishing:
 
         assert await world.happened() == ["first", "first", *things]
         assert await world.rows(NUMBERS) == [(1, 1), (2, 3), (3, 4), (4, 5)]
+
+    @pytest.mark.parametrize("stranger", [{}, {"Nats-Msg-Id": "of somebody else"}])
+    async def test_what_follows_a_refused_message_is_refused(
+        self, world: World, stranger: dict[str, str]
+    ) -> None:
+        """F11, between two messages in a row: what the server promises, and rows rely on."""
+        world.relay()
+        await world.emit(*facts(["first"]))
+        await world.until_published()
+        subject = (await world.messages(FACTS))[0]["subject"]
+        row = [{}, *({"Nats-Expected-Last-Msg-Id": f"m{number}"} for number in range(4))]
+        for number, link in enumerate(row):
+            headers = {"Nats-Msg-Id": f"m{number}", **link}
+            await world.bus.client.publish(subject, b"", headers=headers)
+            if number == 1:
+                await world.bus.client.publish(subject, b"", headers=stranger)
+
+        await world.bus.client.flush()
+        assert (await world.stream(FACTS))["messages"] == 4
+
+    @pytest.mark.parametrize(("count", "is_batch"), [(LONGEST_ROW, False), (LONGEST_ROW + 1, True)])
+    async def test_few_are_sent_in_a_row_and_many_as_a_batch(
+        self, world: World, count: int, is_batch: bool
+    ) -> None:
+        world.relay()
+        await world.until_stream_has(FACTS, 0)
+        things = names(count)
+        await world.emit(*facts(things))
+        await world.until_published()
+
+        assert await world.happened() == things
+        assert [BATCH in each for each in await world.messages(FACTS)] == [is_batch] * count
 
     async def test_after_a_crash_between_publishing_and_marking_numbers_stay(
         self, world: World

@@ -1,14 +1,19 @@
 """Publishing many messages at once, behind a known end of their stream.
 
-A chain says after which message it has to be stored. All of it is stored, in
-order and without strangers in between, or nothing: more than one message is an
-atomic batch of JetStream. A publisher that has been overtaken is refused.
+A chain says after which message it has to be stored. It is stored in order and
+without strangers in between, from its first message on; a publisher that has
+been overtaken is refused.
 
-Telling each message its place and sending them all would be cheaper, and
-wrong: behind one stranger the first is refused, and the second finds the end of
-the stream where it expects it. Naming the message before it would do
-("Nats-Expected-Last-Msg-Id"), but a stream that is kept by several servers takes
-nothing any more after the first such refusal (NATS 2.12).
+A chain is sent in one of two ways. In a row: each message names the one before
+it, so what follows a refused one is refused as well. As an atomic batch of
+JetStream: all or nothing. A server that keeps a stream alone makes a store on
+disk for each batch, removes it again, and takes longer for that than for twenty
+messages in a row. A stream that is kept by several servers has its batches in
+memory; and it takes nothing any more once it has refused a message for the one
+before it (NATS 2.12), so there every chain is a batch.
+
+Telling each message its place instead would be wrong: behind one stranger the
+first is refused, and the second finds the end of the stream where it expects it.
 
 The client's own asynchronous publish never settles what was lost with a
 connection, and costs a future for each message. Here a chain has one future,
@@ -16,7 +21,7 @@ and ends when it is answered, the time is over or the connection is lost.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import nats.errors
@@ -26,12 +31,15 @@ from nats.aio.subscription import Subscription
 from comptoir_runtime.bus.connection import Bus, BusUnavailable, Message
 from comptoir_runtime.guard import outside_transaction
 
-# JetStream's limit. A batch costs the server about 2 ms, and then little for each message.
+# JetStream's limit of a batch.
 LONGEST_CHAIN = 1000
+# In a row each message costs the server an fsync; beyond this a batch, which costs one, is cheaper.
+LONGEST_ROW = 20
 
 _NO_RESPONDERS = "503"
 _PATIENCE_SECONDS = 5.0
 _AFTER = "Nats-Expected-Last-Sequence"
+_BEHIND = "Nats-Expected-Last-Msg-Id"
 _ID = "Nats-Msg-Id"
 
 
@@ -51,6 +59,13 @@ class Chain:
 
     after: int
     messages: Sequence[Outgoing]
+    copies: int
+    """How many servers keep the stream."""
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is stored as a whole or not at all."""
+        return len(self.messages) > (LONGEST_ROW if self.copies == 1 else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +73,11 @@ class Stored:
     """What became of a chain."""
 
     count: int
-    """All of it, or 0."""
+    """All of it, or 0: a part that was stored is found at the end of the stream."""
     last: int
     """Stream sequence of its last message, or of the one before it when none was stored."""
     refusal: str = ""
-    """Empty when it was stored, else the reason. Without an answer it may be stored, too."""
+    """Empty when it was stored, else the reason. All or a part of it may be stored even so."""
 
 
 _Answer = asyncio.Future[Message | None]
@@ -116,19 +131,22 @@ class Publisher:
     async def _send(self, chain: Chain, number: str) -> None:
         client, reply = self._bus.client, f"{self._reply}.{number}"
         last = len(chain.messages) - 1
-        batch = f"{self._reply.rpartition('.')[2]}-{number}"
-        for index, message in enumerate(chain.messages):
-            headers = {_ID: message.id, **message.headers}
-            if index == 0:
-                headers[_AFTER] = str(chain.after)
-            if last > 0:
-                headers["Nats-Batch-Id"] = batch
-                headers["Nats-Batch-Sequence"] = str(index + 1)
-                if index == last:
-                    headers["Nats-Batch-Commit"] = "1"
-            # Of a batch only the end is answered.
+        links = self._batch(chain, number) if chain.is_batch else _row(chain)
+        for index, (message, link) in enumerate(zip(chain.messages, links, strict=True)):
+            headers = {_ID: message.id, **message.headers, **link}
+            # What becomes of the last one tells of those before it.
             answered = reply if index == last else ""
             await client.publish(message.subject, message.payload, reply=answered, headers=headers)
+
+    def _batch(self, chain: Chain, number: str) -> Iterator[dict[str, str]]:
+        name, last = f"{self._reply.rpartition('.')[2]}-{number}", len(chain.messages)
+        for place in range(1, last + 1):
+            link = {"Nats-Batch-Id": name, "Nats-Batch-Sequence": str(place)}
+            if place == 1:
+                link[_AFTER] = str(chain.after)
+            if place == last:
+                link["Nats-Batch-Commit"] = "1"
+            yield link
 
     async def _listen(self) -> None:
         client = self._bus.client
@@ -146,6 +164,12 @@ class Publisher:
         for answer in self._pending.values():
             if not answer.done():
                 answer.set_result(None)
+
+
+def _row(chain: Chain) -> Iterator[dict[str, str]]:
+    yield {_AFTER: str(chain.after)}
+    for message in chain.messages[:-1]:
+        yield {_BEHIND: message.id}
 
 
 def _result(chain: Chain, answer: Message | None) -> Stored:

@@ -36,6 +36,8 @@ class StreamState:
     """How many messages are missing between the first and the last."""
     bytes: int = 0
     max_bytes: int = -1
+    copies: int = 1
+    """How many servers keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,7 @@ def _state(info: dict[str, Any]) -> StreamState:
         holes=state.get("num_deleted", 0),
         bytes=state["bytes"],
         max_bytes=info["config"]["max_bytes"],
+        copies=info["config"]["num_replicas"],
     )
 
 

@@ -27,11 +27,17 @@ class Audit:
         self._front = 0
         self._counts = (0, 0)
 
-    async def run(self, place: Place) -> None:
-        """Marks as unpublished what has to be published again. Costs one look when all is well."""
+    async def run(self, place: Place) -> StreamState | None:
+        """Marks as unpublished what has to be published again. Costs one look when all is well.
+
+        Answers how the stream was found, None when it was not.
+        """
         state = await streams.find(place.bus, place.service, place.kind)
-        if state is None:
-            return
+        if state is not None:
+            await self._compare(place, state)
+        return state
+
+    async def _compare(self, place: Place, state: StreamState) -> None:
         if place.kind is Kind.STATE:
             await self._compare_states(place, state)
             return

@@ -17,6 +17,7 @@ from uuid import UUID
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import Bus
 from comptoir_runtime.bus.publisher import Chain, Outgoing, Publisher, Stored
+from comptoir_runtime.bus.streams import StreamState
 from comptoir_runtime.database import Connection, Row
 from comptoir_runtime.event_options import EventType, Kind, stream_name
 from comptoir_runtime.ids import uuid7
@@ -69,6 +70,8 @@ class Leader:
         self._numbering = Numbering()
         self._ends: dict[Kind, int] = {}
         """Last stream sequence by kind; empty when it has to be found out."""
+        self._copies: dict[Kind, int] = {}
+        """How many servers keep the stream."""
         self._reconciled_on = 0
         self._audit_seconds = audit_seconds
         self._audit_at = 0.0
@@ -81,13 +84,21 @@ class Leader:
             self._ends, self._audit_at = {}, 0.0
         if not self._ends:
             connections = self._bus.connections
-            ends = {kind: await recovery.reconcile(each) for kind, each in self._places.items()}
+            found = {kind: await recovery.reconcile(each) for kind, each in self._places.items()}
             await self._numbering.load(self._connection)
-            self._ends, self._reconciled_on = ends, connections
+            for kind, state in found.items():
+                self._ends[kind] = state.last_sequence
+                self._note_copies(kind, state)
+            self._reconciled_on = connections
         if time.monotonic() >= self._audit_at:
             for kind, audit in self._audits.items():
-                await audit.run(self._places[kind])
+                if (seen := await audit.run(self._places[kind])) is not None:
+                    self._note_copies(kind, seen)
             self._audit_at = time.monotonic() + self._audit_seconds
+
+    def _note_copies(self, kind: Kind, state: StreamState) -> None:
+        """Whoever runs NATS may have more servers keep a stream at any time, and so may we."""
+        self._copies[kind] = max(state.copies, self._places[kind].limits.replicas)
 
     async def publish(self) -> int | None:
         """Publishes one batch; how many rows that were, or None when to look again at once."""
@@ -145,8 +156,8 @@ class Leader:
         before = [self._ends[kind] for kind, _ in parts]
         results = await self._publisher.publish(
             *(
-                Chain(end, self._messages(part))
-                for (_, part), end in zip(parts, before, strict=True)
+                Chain(end, self._messages(part), self._copies[kind])
+                for (kind, part), end in zip(parts, before, strict=True)
             )
         )
         for (kind, part), result in zip(parts, results, strict=True):

@@ -18,6 +18,7 @@ from uuid import UUID
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import Bus, Message
 from comptoir_runtime.bus.pull import delivery
+from comptoir_runtime.bus.streams import StreamState
 from comptoir_runtime.database import Connection
 from comptoir_runtime.event_options import EventType, Kind
 from comptoir_runtime.outbox import statements
@@ -47,8 +48,8 @@ class Place:
     limits: streams.Limits
 
 
-async def reconcile(place: Place) -> int:
-    """Makes the stream, repairs either side, and answers the stream's last sequence."""
+async def reconcile(place: Place) -> StreamState:
+    """Makes the stream, repairs either side, and answers how the stream is."""
     connection, kind = place.connection, place.kind
     state = await streams.find(place.bus, place.service, kind)
     known = await connection.fetchval(statements.KNOWN_STREAM, kind)
@@ -64,7 +65,7 @@ async def reconcile(place: Place) -> int:
     state = await streams.ensure(place.bus, place.service, kind, place.types, place.limits)
     if state.created != known:
         await connection.execute(statements.REMEMBER_STREAM, kind, state.created)
-    return state.last_sequence
+    return state
 
 
 async def publish_again(
