@@ -128,14 +128,14 @@ class Shop:
         session = ok(await self.http.post("/v1/sessions:anonymous", json={}))
         return Person(self.http, session["accessToken"])
 
-    async def goods(self, units: int = 10) -> str:
-        """A sku that no other test uses, with exactly this many units, all in one warehouse."""
+    async def goods(self, units: int = 10, place: str = LYON) -> str:
+        """A sku that no other test uses, with exactly this many units, all in one place."""
         sku = next(self._free)
         answer = await self.admin.get(f"/v1/availability?skus={sku}&byLocation=true")
-        places = {level["location"] for level in answer["availability"][0]["levels"]} | {LYON}
+        places = {level["location"] for level in answer["availability"][0]["levels"]} | {place}
         lines = [
-            {"sku": sku, "location": place, "quantity": units if place == LYON else 0}
-            for place in sorted(places)
+            {"sku": sku, "location": each, "quantity": units if each == place else 0}
+            for each in sorted(places)
         ]
         await self.admin.post("/v1/stock:count", {"lines": lines, "reference": "test"})
         return sku
