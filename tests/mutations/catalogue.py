@@ -78,9 +78,16 @@ ORDER BY position DESC
     Mutant(
         "a leader that was overtaken while it slept is not refused",
         f"{_RUNTIME}/bus/publisher.py",
-        "                headers[_AFTER] = str(chain.after)\n",
-        "                pass\n",
+        "yield {_AFTER: str(chain.after)}",
+        "yield {}",
         f"{_RUNTIME_TESTS}/test_publishing.py -k was_asleep",
+    ),
+    Mutant(
+        "what follows a refused message is stored all the same",
+        f"{_RUNTIME}/bus/publisher.py",
+        "yield {_BEHIND: message.id}",
+        "yield {}",
+        f"{_RUNTIME_TESTS}/test_publishing.py -k stored_twice",
     ),
     Mutant(
         "an event that ends the process is not written down before it is tried",
