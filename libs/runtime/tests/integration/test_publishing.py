@@ -196,14 +196,15 @@ class TestPublishing:
             wire.open.clear()
             before = bus.client.stats["out_msgs"]
             await world.emit(*states(["a"], 2), *facts(["a"]))
-            await until(lambda: _has_sent(bus, before + 2))
+            assert await until(lambda: _has_sent(bus, before + 2))
+            # It waits for its answers: what has come since is told by whoever leads next.
+            await world.emit(*states(["a"], 3))
             await world.value(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name LIKE '% relay' AND datname = current_database()"
             )
             second, _ = world.relay()
-            await until(lambda: _leads(second))
-            await world.emit(*states(["a"], 3))
+            assert await until(lambda: _leads(second))
             await world.until_published()
             wire.open.set()
             await asyncio.sleep(0.2)  # what was held up arrives, and is refused
