@@ -1,12 +1,14 @@
 """A shop that is open: orders placed through gRPC, with what a test wants to look at."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
 from comptoir_orders.domain import schedule
+from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests import factories
 from services.orders.tests.factories import unique
@@ -14,6 +16,7 @@ from services.orders.tests.neighbours import Town
 from services.orders.tests.stock import LYON, PARIS
 
 _UNTIL_SECONDS = 30.0
+Asked = TypeVar("Asked")
 
 
 class Shop:
@@ -78,12 +81,27 @@ class Shop:
         cancelled: order_pb2.Order = await self.harness.call("CancelOrder", request, self.customer)
         return cancelled
 
-    async def until_captured(self, order: str, amount: str) -> order_pb2.Order:
-        """The order, once so much was taken for it."""
+    async def until_captured(
+        self, order: str, amount: str, *, step: float = 0.0
+    ) -> order_pb2.Order:
+        """The order, once so much was taken for it; at each look time goes on by a step."""
         async with asyncio.timeout(_UNTIL_SECONDS):
-            while (found := await self.get(order)).captured.amount != amount:  # noqa: ASYNC110 - another process's doing
+            while (found := await self.get(order)).captured.amount != amount:
+                self.harness.clock.advance(step)
                 await asyncio.sleep(0.01)
         return found
+
+    async def in_time(self, ask: Callable[[], Awaitable[Asked]]) -> Asked:
+        """Time goes on, and the same is asked again, until it is no longer under way."""
+        async with asyncio.timeout(_UNTIL_SECONDS):
+            while True:
+                self.harness.clock.advance(10)
+                try:
+                    return await ask()
+                except RemoteFailure as refused:
+                    if not refused.reason.endswith("_UNDER_WAY"):
+                        raise
+                await asyncio.sleep(0.05)
 
     async def until_overdue(self, order: str) -> tuple[int, str]:
         """What staff are shown an hour later: kind and trouble of what is about the order."""

@@ -4,7 +4,6 @@ import pytest
 
 from comptoir.orders.v1 import events_pb2, order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
-from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.orders.tests import factories
@@ -109,18 +108,13 @@ class TestShipFulfilment:
         await shop.until_captured(order.id, "74.90")
         assert shop.town.payments.by_id["pay_1"].captured == {order.fulfilments[0].id: 7490}
 
-    async def test_a_capture_is_tried_until_payments_answer(
-        self, shop: Shop, clock: ManualClock
-    ) -> None:
+    async def test_a_capture_is_tried_until_payments_answer(self, shop: Shop) -> None:
         order = await shop.order()
         shop.town.fails("capture done", times=2)
 
         await shop.ship(order.fulfilments[0].id)
-        for _ in range(3):
-            await asyncio.sleep(0.2)
-            clock.advance(10)
 
-        await shop.until_captured(order.id, "74.90")
+        await shop.until_captured(order.id, "74.90", step=10)
         assert shop.town.payments.by_id["pay_1"].captured == {order.fulfilments[0].id: 7490}
 
 
