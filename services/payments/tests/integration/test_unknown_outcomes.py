@@ -113,9 +113,8 @@ class TestUnknownOutcome:
         assert payment.state == Payment.STATE_UNKNOWN
         await asyncio.sleep(0.4)
 
-        harness.clock.advance(31)
-
         async def known() -> bool:
+            harness.clock.advance(31)
             return (await get(harness, payment.id)).state == Payment.STATE_AUTHORISED
 
         await until(known)

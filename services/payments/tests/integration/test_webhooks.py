@@ -140,9 +140,12 @@ class TestTruth:
         assert await handle(harness, signed(news, harness.clock.now()))
         await asyncio.sleep(0.2)
         assert not await nothing_open(harness)
-        harness.clock.advance(31)
 
-        await until(lambda: nothing_open(harness))
+        async def in_time() -> bool:
+            harness.clock.advance(31)
+            return await nothing_open(harness)
+
+        await until(in_time)
         assert (await get(harness, payment.id)).captured_amount.amount == "42.00"
 
 
