@@ -148,6 +148,25 @@ class TestAmounts:
         assert order["totals"]["total"]["amount"] == "0.00"
         assert order["payments"] == []
 
+    async def test_40_net_prices_are_paid_with_their_tax_on_top(self, shop: Shop) -> None:
+        visitor, sku = await shop.visitor(), await shop.goods()
+        net = {"code": "net", "currency": "EUR", "taxIncluded": False, "channel": "web"}
+        await shop.admin.put("/v1/priceLists/net", {"priceList": net})
+        price = {"sku": sku, "amount": {"currency": "EUR", "amount": "99.99"}}
+        await shop.admin.post("/v1/priceLists/net/prices", {"prices": [price]})
+
+        cart = await visitor.cart(sku, quantity=3)
+        totals = cart["totals"]
+        assert (totals["subtotal"]["amount"], totals["tax"]["amount"]) == ("299.97", "59.99")
+        assert totals["total"]["amount"] == "359.96"
+        placed = ok(await visitor.place(cart))
+
+        assert (placed["state"], placed["total"]) == ("STATE_PLACED", totals["total"])
+        order = await visitor.get(f"/v1/orders/{placed['order']}")
+        assert order["totals"]["subtotal"]["amount"] == "299.97"
+        assert order["lines"][0]["total"]["amount"] == "359.96"
+        assert order["fulfilments"][0]["amount"]["amount"] == "359.96"
+
     async def test_39_a_discount_larger_than_the_goods_leaves_only_the_shipping(
         self, shop: Shop
     ) -> None:

@@ -11,6 +11,11 @@ ORDERS = (
         {"orders": DOCUMENT % ("totals,discount", "240", "fulfilled")},
     ),
     Damage(
+        "a line costs neither its net price nor that and its tax",
+        (("M8", ("ord_sold", "26-000004")),),
+        {"orders": DOCUMENT % ("lines,0,unit_price", "416", "sold")},
+    ),
+    Damage(
         "a parcel costs a cent more",
         (("M8", ("ord_placed", "26-000002")),),
         {"orders": "UPDATE fulfilment SET goods = goods + 1 WHERE id = 'ful_placed'"},

@@ -25,6 +25,8 @@ class Sale:
     state: str
     reservation: int
     provider: str = "sandbox"
+    net: bool = False
+    """Whether the tax of the lines comes on top of their prices."""
 
     @property
     def subtotal(self) -> int:
@@ -36,7 +38,8 @@ class Sale:
 
     @property
     def total(self) -> int:
-        return self.subtotal - self.discount + self.shipping
+        on_top = sum(line[5] for line in self.lines) if self.net else 0
+        return self.subtotal - self.discount + on_top + self.shipping
 
     @property
     def stands(self) -> bool:
@@ -55,7 +58,9 @@ FULFILLED = Sale(
 )
 PLACED = Sale("placed", "cus_2", ((*_RAIN, 1, 1000, 0, 167),), 490, 248, "PLACED", 2)
 CANCELLED = Sale("cancelled", "cus_2", ((*_SHOE, 1, 500, 0, 83),), 490, 165, "CANCELLED", 4)
-SOLD = Sale("sold", "", (("SHOE", "store", 1, 500, 0, 83),), 0, 83, "FULFILLED", 3, "till")
+SOLD = Sale(
+    "sold", "", (("SHOE", "store", 1, 417, 0, 83),), 0, 83, "FULFILLED", 3, "till", net=True
+)
 FAILED = Sale("failed", "cus_3", ((*_RAIN, 1, 1000, 100, 150),), 490, 232, "", 4)
 WAITING = Sale("waiting", "cus_2", ((*_RAIN, 1, 1000, 100, 150),), 490, 232, "", 1)
 SALES = (FULFILLED, PLACED, CANCELLED, SOLD, FAILED, WAITING)
@@ -114,7 +119,7 @@ def lines_of(sale: Sale) -> list[dict[str, Any]]:
             "quantity": units,
             "unit_price": price,
             "discount": off,
-            "total": units * price - off,
+            "total": units * price - off + (tax if sale.net else 0),
             "tax": tax,
             "tax_rate": "20",
         }

@@ -21,13 +21,15 @@ from comptoir_audit.invariants.money import PAID, QUIET_ORDERS
 
 _TOTALS = """
 SELECT o.id, o.number, o.total AS owed, o.captured, t.subtotal, t.discount, t.shipping, t.tax,
-  t.total, l.lines, l.discounts, l.taxes, l.lowest, p.parcels
+  t.total, l.lines, l.prices, l.discounts, l.taxes, l.lowest, l.agree, p.parcels
 FROM orders AS o
 CROSS JOIN LATERAL jsonb_to_record(o.document->'totals')
   AS t (subtotal bigint, discount bigint, shipping bigint, tax bigint, total bigint)
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(total), 0)::bigint AS lines, coalesce(sum(discount), 0)::bigint AS discounts,
     coalesce(sum(tax), 0)::bigint AS taxes,
+    coalesce(sum(unit_price * quantity), 0)::bigint AS prices,
+    bool_and(total - (unit_price * quantity - discount) IN (0, tax)) AS agree,
     min(least(total, discount, tax, unit_price, unit_price * quantity - discount)) AS lowest
   FROM jsonb_to_recordset(o.document->'lines')
     AS line (quantity bigint, unit_price bigint, discount bigint, total bigint, tax bigint)) AS l
@@ -38,15 +40,16 @@ WHERE o.id IN (SELECT id FROM @changed_orders AS c)"""
 
 M8 = Within(
     id="M8",
-    statement="an order's total is its lines and shipping, its discount that of its lines,"
-    " and its parcels cost what it costs",
+    statement="an order's total is its lines and shipping, a line's its price less its discount,"
+    " with tax in it or on top; its parcels cost what it costs",
     services=(ORDERS,),
     each=_TOTALS,
-    wrong="""owed <> total OR total <> lines + shipping OR total <> subtotal - discount + shipping
+    wrong="""owed <> total OR total <> lines + shipping OR subtotal <> prices OR NOT agree
       OR discount <> discounts OR parcels <> total OR tax - taxes NOT BETWEEN 0 AND shipping""",
     tell=lambda row: Difference(
         (row["id"], row["number"]),
-        f"total {row['lines'] + row['shipping']}, discount {row['discounts']}",
+        f"total {row['lines'] + row['shipping']}, subtotal {row['prices']}, discount"
+        f" {row['discounts']}",
         f"total {row['owed']} (written {row['total']}, parcels {row['parcels']}), subtotal"
         f" {row['subtotal']}, discount {row['discount']}, shipping {row['shipping']},"
         f" tax {row['tax']} with {row['taxes']} in the lines",

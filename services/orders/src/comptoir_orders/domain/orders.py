@@ -68,10 +68,19 @@ class OrderLine:
     tax: int
     tax_rate: str
 
+    @property
+    def subtotal(self) -> int:
+        """What the units cost before the discount."""
+        return self.unit_price * self.quantity
+
+    def adds_up(self) -> bool:
+        """Whether the total is the price less the discount, the tax within it or on top."""
+        return self.total - (self.subtotal - self.discount) in (0, self.tax)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What it all costs: `subtotal - discount + shipping = total`; `tax` is within the total."""
+    """What it all costs. `tax` is within the total; of net prices it is not in the subtotal."""
 
     subtotal: int
     discount: int
@@ -95,12 +104,14 @@ class Quote:
     coupons: tuple[str, ...] = ()
 
     def adds_up(self) -> bool:
-        """Whether the lines and the delivery sum to the total, and nothing is below zero."""
-        totals = self.totals
+        """Whether the lines and the delivery sum to the totals, and nothing is below zero."""
+        lines, totals = self.lines, self.totals
         return (
-            sum(line.total for line in self.lines) + totals.shipping == totals.total
-            and totals.subtotal - totals.discount + totals.shipping == totals.total
-            and min(totals.shipping, totals.total, *(line.total for line in self.lines)) >= 0
+            all(line.adds_up() for line in lines)
+            and sum(line.subtotal for line in lines) == totals.subtotal
+            and sum(line.discount for line in lines) == totals.discount
+            and sum(line.total for line in lines) + totals.shipping == totals.total
+            and min(totals.shipping, totals.total, *(line.total for line in lines)) >= 0
         )
 
 
