@@ -217,20 +217,24 @@ class FakePayments:
         await self._town.at("find")
         return [each.now for each in reversed(self.by_id.values()) if each.order == order]
 
-    async def void(self, key: str, payment: str) -> None:
+    async def void(self, key: str, payment: str) -> PaymentView:
+        """What was taken stays taken: of a part, only the rest is given up."""
         await self._town.at("void")
         found = self.by_id[payment]
-        if found.captured:
+        taken = sum(found.captured.values())
+        if taken and taken == found.view.authorised:
             raise refusal("PAYMENT_ALREADY_CAPTURED")
         if found.view.status is PaymentStatus.UNKNOWN:
             raise lost("void")
         if not found.voided:
             self.given_up.append(payment)
             if found.card and found.view.status is PaymentStatus.AUTHORISED:
-                self.cards[found.card] += found.amount
-        found.voided = True
-        found.view = replace(found.view, status=PaymentStatus.ENDED, authorised=0)
+                self.cards[found.card] += found.amount - taken
+        found.voided = not taken
+        status = found.view.status if taken else PaymentStatus.ENDED
+        found.view = replace(found.view, status=status, authorised=taken)
         await self._town.at("void done")
+        return found.now
 
     async def refund(self, key: str, payment: str, amount: int, currency: str) -> None:
         await self._town.at("refund")

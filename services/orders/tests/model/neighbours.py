@@ -186,8 +186,9 @@ class Town:
         self._question()
         return [self._view(key, self._amount(key)) for key in sorted(self.money, reverse=True)]
 
-    async def void(self, key: str, payment: str) -> None:
+    async def void(self, key: str, payment: str) -> PaymentView:
         self._call("void", payment)
+        return self._view(payment, self._amount(payment))
 
     async def refund(self, key: str, payment: str, amount: int, currency: str) -> None:
         raise NotImplementedError("nothing is taken before an order stands")

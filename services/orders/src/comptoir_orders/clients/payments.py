@@ -80,10 +80,11 @@ class Payments(Protocol):
     async def find(self, order: str) -> list[PaymentView]:
         """The payments for an order, newest first."""
 
-    async def void(self, key: str, payment: str) -> None:
-        """Gives up what was not taken; voiding what has ended changes nothing.
+    async def void(self, key: str, payment: str) -> PaymentView:
+        """Gives up what was not taken, and answers the payment afterwards; what was taken stays.
 
-        Refusal: PAYMENT_ALREADY_CAPTURED.
+        Voiding what has ended changes nothing. Refusal when all was taken:
+        PAYMENT_ALREADY_CAPTURED.
         """
 
     async def get(self, payment: str) -> PaymentView:
@@ -148,9 +149,9 @@ class GrpcPayments:
         answer = await ask(self._caller, "ListPayments", request, _SECONDS)
         return [_view(payment) for payment in answer.payments]
 
-    async def void(self, key: str, payment: str) -> None:
+    async def void(self, key: str, payment: str) -> PaymentView:
         request = payments_service_pb2.VoidPaymentRequest(request_id=key, payment=payment)
-        await ask(self._caller, "VoidPayment", request, _AUTHORISE_SECONDS)
+        return _view(await ask(self._caller, "VoidPayment", request, _AUTHORISE_SECONDS))
 
     async def get(self, payment: str) -> PaymentView:
         request = payments_service_pb2.GetPaymentRequest(payment=payment)

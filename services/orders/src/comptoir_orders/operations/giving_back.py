@@ -27,14 +27,14 @@ async def give_back_all(payments: Payments, process_id: str, found: Sequence[Pay
 
 
 async def give_back(payments: Payments, process_id: str, payment: str) -> None:
-    """Voids a payment, or refunds it when money was taken."""
+    """Voids what of a payment was not taken, and refunds what was."""
     try:
-        await payments.void(f"{process_id}/void/{payment}", payment)
+        stands = await payments.void(f"{process_id}/void/{payment}", payment)
     except Failure as failure:
         if failure.reason != _TAKEN:
             raise
-        taken = await payments.get(payment)
-        if taken.left_to_refund > 0:
-            await payments.refund(
-                f"{process_id}/refund/{payment}", payment, taken.left_to_refund, taken.currency
-            )
+        stands = await payments.get(payment)
+    if stands.left_to_refund > 0:
+        await payments.refund(
+            f"{process_id}/refund/{payment}", payment, stands.left_to_refund, stands.currency
+        )
