@@ -174,6 +174,24 @@ class TestCapture:
         assert settled.transfer is None
         assert settled.look_again is True
 
+    def test_f24_as_much_of_another_currency_is_not_believed(self) -> None:
+        claimed, _ = capturing(authorised(), 600)
+        word = report(moved=600, currency="JPY")
+        settled = settle(claimed, claimed.operations[-1], word, NOW)
+        assert settled.operation.failure_code == "amount_mismatch"
+        assert (settled.payment.capturing, settled.payment.captured) == (0, 0)
+        assert settled.transfer is None
+        assert settled.look_again is True
+
+    def test_f24_nor_is_a_refund_of_another_currency(self) -> None:
+        claimed, given = claim_refund(authorised(captured=1000, state=State.CAPTURED), 400)
+        asked = values.operation(claimed, Kind.REFUND, given)
+        word = report(moved=400, currency="JPY")
+        settled = settle(claimed.having(asked), asked, word, NOW)
+        assert (settled.payment.refunding, settled.payment.refunded) == (0, 0)
+        assert settled.transfer is None
+        assert settled.look_again is True
+
     def test_a_fee_is_posted_with_the_capture(self) -> None:
         claimed, _ = capturing(authorised(), 600)
         settled = settle(claimed, claimed.operations[-1], report(moved=600, fee=12), NOW)

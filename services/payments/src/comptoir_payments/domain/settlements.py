@@ -205,7 +205,7 @@ def _capture(
 ) -> Settlement:
     if isinstance(outcome, Refusal):
         return _failed(payment, operation, outcome.code)
-    if outcome.moved != operation.amount:
+    if not _as_asked(payment, operation, outcome):
         return _failed(payment, operation, AMOUNT_MISMATCH, look_again=True)
     captured = payment.captured + operation.amount
     whole = captured == payment.authorised
@@ -228,7 +228,7 @@ def _refund(
 ) -> Settlement:
     if isinstance(outcome, Refusal):
         return _failed(payment, operation, outcome.code)
-    if outcome.moved != operation.amount:
+    if not _as_asked(payment, operation, outcome):
         return _failed(payment, operation, AMOUNT_MISMATCH, look_again=True)
     payment = replace(
         payment,
@@ -243,6 +243,12 @@ def _refund(
     return _moved(
         payment, operation, outcome.operation, Occasion.REFUNDED, TransferKind.REFUND, entries, now
     )
+
+
+def _as_asked(payment: Payment, operation: Operation, report: Report) -> bool:
+    """Whether the amount that moved is the one asked for, in the currency of the payment."""
+    currency = report.currency or payment.currency  # a till does not say what it counts in
+    return (report.moved, currency) == (operation.amount, payment.currency)
 
 
 def _aftermath(payment: Payment, operation: Operation, now: datetime) -> Settlement:
