@@ -4,6 +4,7 @@ import pytest
 
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir.payments.v1 import report_pb2
+from comptoir.payments.v1.payment_pb2 import Operation
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
@@ -13,9 +14,11 @@ from services.payments.tests.integration.calls import (
     balances,
     call,
     capture,
+    get,
     refund,
 )
 from services.payments.tests.integration.psp import Psp
+from services.payments.tests.integration.test_aftermath import happen, settled, told
 
 Kind = report_pb2.ReportLine
 Difference = report_pb2.Discrepancy
@@ -207,3 +210,20 @@ class TestDiscrepancies:
         await call(harness, "RefundPayment", request)
         await take_in(harness, line)
         assert await differences(harness) == []
+
+    async def test_what_is_lost_was_moved_when_it_was_disputed(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        await take_in(harness, factories.line(reference(payment)))
+        await happen(psp, payment, "dispute")
+        await told(harness, payment, await happen(psp, payment, "lose_dispute"))
+        await settled(harness)
+        kinds = [each.kind for each in (await get(harness, payment.id)).operations[-2:]]
+        assert kinds == [Operation.KIND_DISPUTE, Operation.KIND_DISPUTE_LOST]
+
+        (missing,) = await differences(harness)
+
+        assert missing.kind == Difference.KIND_MISSING
+        disputed = (await get(harness, payment.id)).operations[-2]
+        assert (missing.operation, missing.booked_amount.amount) == (disputed.id, "42.00")

@@ -106,6 +106,7 @@ WITH known AS (
   SELECT 'missing', '', operation.id, payment.id, NULL, '', operation.amount, payment.currency
   FROM ledger_transfer
   JOIN operation ON operation.id = ledger_transfer.operation_id AND means = ''
+    AND operation.kind <> 'dispute_lost' -- only ours: the provider took it with the dispute
   JOIN payment ON payment.id = operation.payment_id AND payment.provider = $1
   WHERE posted_at >= (SELECT starts_at FROM provider_report WHERE provider = $1 AND id = $2)
     AND posted_at < (SELECT ends_at FROM provider_report WHERE provider = $1 AND id = $2)
