@@ -92,14 +92,14 @@ class TestDue:
     def test_a_gift_card_is_used_up_before_the_card(self) -> None:
         shares = [TenderShare("pay_gift", 3000), TenderShare("pay_card", 4490)]
 
-        assert due(shares, 0, 2000) == [TenderShare("pay_gift", 2000)]
-        assert due(shares, 2000, 3490) == [
+        assert due(shares, 0, 2000, "EUR") == [TenderShare("pay_gift", 2000)]
+        assert due(shares, 2000, 3490, "EUR") == [
             TenderShare("pay_gift", 1000),
             TenderShare("pay_card", 2490),
         ]
-        assert due(shares, 5490, 2000) == [TenderShare("pay_card", 2000)]
-        assert due(shares, 0, 0) == []
-        assert due([], 0, 2000) == []
+        assert due(shares, 5490, 2000, "EUR") == [TenderShare("pay_card", 2000)]
+        assert due(shares, 0, 0, "EUR") == []
+        assert due([], 0, 2000, "EUR") == []
 
     @given(st.lists(amounts, min_size=1, max_size=5), st.data())
     def test_whatever_leaves_in_which_parts_each_payment_is_taken_exactly(
@@ -111,9 +111,39 @@ class TestDue:
         taken = {share.payment: 0 for share in shares}
         while left > 0:
             leaving = data.draw(st.integers(min_value=max(1, left // 3), max_value=left))
-            captures = due(shares, total - left, leaving)
+            captures = due(shares, total - left, leaving, "EUR")
             assert sum(each.amount for each in captures) == leaving
             for each in captures:
+                taken[each.payment] += each.amount
+            left -= leaving
+
+        assert taken == {share.payment: share.amount for share in shares}
+
+    def test_m3_40_what_a_card_network_cannot_count_waits_for_the_next_part(self) -> None:
+        shares = [TenderShare("pay_gift", 1005), TenderShare("pay_card", 3210)]
+
+        assert due(shares, 0, 2103, "KWD") == [
+            TenderShare("pay_gift", 1005),
+            TenderShare("pay_card", 1090),
+        ]
+        assert due(shares, 2103, 5, "KWD") == [TenderShare("pay_card", 10)]
+        assert due(shares, 2108, 1, "KWD") == []
+        assert due(shares, 2109, 2106, "KWD") == [TenderShare("pay_card", 2110)]
+
+    @given(st.sampled_from([("KWD", 10), ("MGA", 100), ("JPY", 1)]), st.data())
+    def test_m3_40_each_part_can_be_taken_and_all_of_them_are_the_whole(
+        self, counted: tuple[str, int], data: st.DataObject
+    ) -> None:
+        currency, step = counted
+        gift = data.draw(st.integers(min_value=1, max_value=10**6))
+        card = step * data.draw(st.integers(min_value=1, max_value=10**6))
+        shares = [TenderShare("pay_gift", gift), TenderShare("pay_card", card)]
+        left = total = gift + card
+        taken = {share.payment: 0 for share in shares}
+        while left > 0:
+            leaving = data.draw(st.integers(min_value=max(1, left // 3), max_value=left))
+            for each in due(shares, total - left, leaving, currency):
+                assert each.payment == "pay_gift" or each.amount % step == 0
                 taken[each.payment] += each.amount
             left -= leaving
 

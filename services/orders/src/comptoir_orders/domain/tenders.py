@@ -12,6 +12,9 @@ from comptoir_orders.errors import TendersDoNotMatch
 # What the merchant holds for the customer is used up before anybody else is asked.
 _OURS = ("gift_card", "store_credit")
 
+# A part of a payment that is no multiple of this cannot be taken by card.
+_STEPS = {"BHD": 10, "JOD": 10, "KWD": 10, "MGA": 100, "OMR": 10, "TND": 10}
+
 
 @dataclass(frozen=True, slots=True)
 class TenderChoice:
@@ -82,19 +85,27 @@ def authorise_key(placement: str, index: int) -> str:
     return f"{placement}/authorise" if index == 0 else f"{placement}/authorise/{index}"
 
 
-def due(shares: Sequence[TenderShare], taken: int, amount: int) -> list[TenderShare]:
+def due(shares: Sequence[TenderShare], taken: int, amount: int, currency: str) -> list[TenderShare]:
     """Which payments the next `amount` is taken from, once `taken` is used up of them all.
 
-    Each payment is used up before the next one is begun. Parts of zero are left out.
+    Each payment is used up before the next one is begun. Parts of zero are left out. Where card
+    networks count coarser than the currency does, what is too fine waits for the next part.
     """
     parts: list[TenderShare] = []
     begin, end, at = taken, taken + amount, 0
     for share in shares:
-        overlap = min(end, at + share.amount) - max(begin, at)
+        overlap = _taken_of(share, end - at, currency) - _taken_of(share, begin - at, currency)
         if overlap > 0:
             parts.append(replace(share, amount=overlap))
         at += share.amount
     return parts
+
+
+def _taken_of(share: TenderShare, reached: int, currency: str) -> int:
+    """What of one payment is taken when the goods have `reached` so far into it."""
+    if reached >= share.amount:
+        return share.amount
+    return max(0, reached - reached % _STEPS.get(currency, 1))
 
 
 def _rank(method: str) -> int:

@@ -94,7 +94,7 @@ async def collect(
     before its promise ends. What leaves after that is asked for all the same, and staff hear of it.
     """
     now = session.clock.now()
-    parts = due(after.content.shares, departures.amount_left(before), gone.amount)
+    parts = due(after.content.shares, departures.amount_left(before), gone.amount, after.currency)
     for index, part in enumerate(parts):
         if part.once and await _join(session, after, gone, part, now):
             continue
@@ -138,7 +138,8 @@ def _capture(
 
 def due_of(shares: Sequence[TenderShare], left: int, data: CaptureData) -> int:
     """What one payment pays of goods for `left` that have left."""
-    return sum(part.amount for part in due(shares, 0, left) if part.payment == data.payment)
+    parts = due(shares, 0, left, data.currency)
+    return sum(part.amount for part in parts if part.payment == data.payment)
 
 
 def late_void(order: str, payment: str, now: datetime) -> Process:
