@@ -18,6 +18,7 @@ from comptoir_orders.store.orders import Filter as OrderFilter
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import money
 from comptoir_runtime.auth import Kind, Principal
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.errors import Violation
 from comptoir_runtime.timestamps import timestamp
 
@@ -81,9 +82,14 @@ def fulfilment_filter(request: pb.ListFulfilmentsRequest) -> Filter:
 
 
 def intent_of(request: pb.PlaceOrderRequest, principal: Principal) -> Intent:
-    """What the buyer asks for; staff ask on behalf of the cart's owner."""
+    """What the buyer asks for; staff ask on behalf of the cart's owner.
+
+    Raises `InvalidPayment` and `CardNumberRefused`.
+    """
     assists = principal.kind in (Kind.STAFF, Kind.CLIENT)
     field, chosen = _chosen(request)
+    tokens = {_path(field, at, "token"): choice.token for at, choice in enumerate(chosen)}
+    refuse_card_numbers({**tokens, "return_url": request.return_url})
     return Intent(
         cart=request.cart,
         cart_version=request.cart_version,
@@ -99,7 +105,12 @@ def intent_of(request: pb.PlaceOrderRequest, principal: Principal) -> Intent:
 
 
 def till_sale_of(request: pb.RecordStoreSaleRequest) -> TillSale:
-    """The sale in minor units. Raises `TendersDoNotMatch` for tenders in several currencies."""
+    """The sale in minor units.
+
+    Raises `TendersDoNotMatch` for tenders in several currencies, and `CardNumberRefused`.
+    """
+    tills = {f"tenders[{at}].reference": each.reference for at, each in enumerate(request.tenders)}
+    refuse_card_numbers(tills)
     currency = _one_currency({tender.amount.currency for tender in request.tenders})
     return TillSale(
         location=request.location,
@@ -132,7 +143,7 @@ def _tenders(
     tenders: list[TenderChoice] = []
     violations: list[Violation] = []
     for index, choice in enumerate(chosen):
-        path = f"{field}[{index}].amount" if field == "payments" else f"{field}.amount"
+        path = _path(field, index, "amount")
         amount = money.to_minor(choice.amount) if choice.HasField("amount") else None
         if amount is not None and amount <= 0:
             violations.append(Violation(path, "must be above zero"))
@@ -142,6 +153,10 @@ def _tenders(
     if violations:
         raise InvalidPayment("the payments are not valid", violations=violations)
     return tuple(tenders)
+
+
+def _path(field: str, index: int, name: str) -> str:
+    return f"{field}[{index}].{name}" if field == "payments" else f"{field}.{name}"
 
 
 def _one_currency(currencies: set[str]) -> str:

@@ -22,10 +22,6 @@ class PaymentMethodNotOffered(FailedPrecondition):
     """The method is unknown, or not for this currency or amount."""
 
 
-class CardNumberRefused(InvalidArgument):
-    """A text looks like a card number; it is neither kept nor repeated."""
-
-
 class CurrencyMismatch(InvalidArgument):
     """The amount is in another currency than the payment."""
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from comptoir_payments.domain.card_numbers import looks_like_card_number
 from comptoir_payments.domain.codes import ALPHABET, code_of, display_of, hash_of
+from comptoir_runtime.card_numbers import looks_like_card_number
 
 SECRET = "a secret"
 

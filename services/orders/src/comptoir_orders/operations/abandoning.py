@@ -18,6 +18,7 @@ from comptoir_orders.store import bystanders, processes
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import idempotency
 from comptoir_runtime.auth import Principal
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.idempotency import RequestKey
 
@@ -37,8 +38,9 @@ async def cancel_placement(
     """Calls a placement off and waits until all is given back; answers how it stands then.
 
     It has ended cancelled, failed, or placed when the order stood first; or it still runs after
-    `patience` seconds. Raises `PlacementNotFound`.
+    `patience` seconds. Raises `PlacementNotFound` and `CardNumberRefused`.
     """
+    refuse_card_numbers({"reason": reason})
     absent = errors.PlacementNotFound(
         "there is no such placement", metadata={"placement": placement_id}
     )

@@ -20,6 +20,7 @@ from comptoir_orders.store import processes
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import etag
 from comptoir_runtime.auth import Principal
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.idempotency import RequestKey
@@ -39,9 +40,11 @@ async def cancel_order(
     """Marks the order, so that nothing leaves any more, and waits until all is given up.
 
     An order that is not placed yet is called off too, wherever it stands. Raises
-    `OrderNotCancellable` once goods have left or money was taken, `CancellationUnderWay` when a
-    neighbour does not answer: it goes on, and the same request tells how it ended.
+    `OrderNotCancellable` once goods have left or money was taken, `CardNumberRefused`, and
+    `CancellationUnderWay` when a neighbour does not answer: it goes on, and the same request tells
+    how it ended.
     """
+    refuse_card_numbers({"reason": reason})
     absent = errors.OrderNotFound("there is no such order", metadata={"order": order_id})
     while True:
         async with transactions() as session:

@@ -5,12 +5,10 @@ from datetime import datetime
 
 from comptoir_payments import store
 from comptoir_payments.domain import ledger, methods, schedule
-from comptoir_payments.domain.card_numbers import looks_like_card_number
 from comptoir_payments.domain.instructions import Authorisation
 from comptoir_payments.domain.payments import Kind, Operation, Payment
 from comptoir_payments.domain.purses import KINDS
 from comptoir_payments.errors import (
-    CardNumberRefused,
     PaymentMethodNotOffered,
     TooManyAttempts,
 )
@@ -19,15 +17,10 @@ from comptoir_payments.operations.asking import carry_out, pursue
 from comptoir_payments.operations.own import authorise_own
 from comptoir_payments.operations.requests import answer, begin, earlier
 from comptoir_payments.providers.contract import Providers
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.idempotency import RequestKey
 from comptoir_runtime.ids import new_id
-
-
-def refuse_card_numbers(*texts: str) -> None:
-    """Raises `CardNumberRefused`, which repeats nothing of the text."""
-    if any(looks_like_card_number(text) for text in texts):
-        raise CardNumberRefused("card numbers are for the provider only; send its token")
 
 
 async def authorise_payment(
@@ -39,7 +32,7 @@ async def authorise_payment(
     `ProviderUnavailable` (nothing was charged), `CardNumberRefused`, `PaymentMethodNotOffered`,
     `TooManyAttempts`.
     """
-    refuse_card_numbers(wanted.token, wanted.return_url)
+    refuse_card_numbers({"token": wanted.token, "return_url": wanted.return_url})
     method = methods.by_token(wanted.method, wanted.currency)
     if method is None:
         raise PaymentMethodNotOffered("no such method of payment for this currency")

@@ -21,11 +21,11 @@ from comptoir_payments.domain.payments import (
 from comptoir_payments.errors import CurrencyMismatch
 from comptoir_payments.events import PaymentMessage
 from comptoir_payments.operations.asking import carry_out, pursue
-from comptoir_payments.operations.authorisations import refuse_card_numbers
 from comptoir_payments.operations.own import start
 from comptoir_payments.operations.purses import open_store_credit
 from comptoir_payments.operations.requests import answer, begin, earlier
 from comptoir_payments.providers.contract import Providers
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.idempotency import RequestKey
@@ -72,7 +72,7 @@ async def refund_payment(
 
     Raises `RefundExceedsCapture`, `RefundRefused`, `ConsentRequired`, `OutcomeUnknown`.
     """
-    refuse_card_numbers(refunding.reason)
+    refuse_card_numbers({"reason": refunding.reason})
     require_consent(refunding, transactions.clock.now())
 
     def claim(payment: Payment, _: datetime) -> tuple[Payment, int]:

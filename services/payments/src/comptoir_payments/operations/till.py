@@ -10,8 +10,8 @@ from comptoir_payments.domain.reports import Report, Status
 from comptoir_payments.domain.settlements import settle
 from comptoir_payments.events import PaymentMessage
 from comptoir_payments.operations.asking import write
-from comptoir_payments.operations.authorisations import refuse_card_numbers
 from comptoir_payments.operations.requests import answer, earlier
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.idempotency import RequestKey
 from comptoir_runtime.ids import new_id
@@ -23,7 +23,7 @@ async def record_till_payment(
     transactions: Transactions, taking: Taking, request: RequestKey
 ) -> PaymentMessage:
     """A payment that is captured from the start. Raises `CardNumberRefused`."""
-    refuse_card_numbers(taking.reference)
+    refuse_card_numbers({"reference": taking.reference})
     operation_id = new_id("pop")
     try:
         async with transactions() as session:
