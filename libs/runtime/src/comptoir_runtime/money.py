@@ -11,6 +11,8 @@ from comptoir_runtime.errors import InvalidFields, Violation
 
 _AMOUNT = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,4}))?")
 
+_MOST = 2**63 - 1
+
 # ISO 4217, active currencies, by number of digits after the point.
 _CURRENCIES = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
@@ -40,8 +42,8 @@ def exponent(currency: str) -> int:
 def to_minor(money: Money) -> int:
     """The amount in minor units (cents, yen, fils).
 
-    Raises `InvalidFields` for an unknown currency, a malformed amount, or one that does not have
-    exactly the currency's digits.
+    Raises `InvalidFields` for an unknown currency, a malformed amount, one that does not have
+    exactly the currency's digits, or one that 64 bits cannot hold.
     """
     digits = exponent(money.currency)
     match = _AMOUNT.fullmatch(money.amount)
@@ -51,6 +53,8 @@ def to_minor(money: Money) -> int:
     if len(fraction) != digits:
         raise _invalid("amount", f"{money.currency} has exactly {digits} digits after the point")
     minor = int(whole + fraction)
+    if minor > _MOST:
+        raise _invalid("amount", "is too large")
     return -minor if sign else minor
 
 

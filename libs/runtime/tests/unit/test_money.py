@@ -48,6 +48,7 @@ class TestConversion:
             ("0.500", "KWD", 500),
             ("-1.005", "KWD", -1005),
             ("1.2345", "CLF", 12345),
+            ("922337203685477.5807", "CLF", 2**63 - 1),
         ],
     )
     def test_is_exact_both_ways(self, amount: str, currency: str, minor: int) -> None:
@@ -80,9 +81,13 @@ class TestConversion:
             ("١.٠٠", "EUR"),  # digits, but not ours
             ("1.00\n", "EUR"),
             ("1234567890123456.00", "EUR"),
+            ("922337203685477.5808", "CLF"),
+            ("-999999999999999.9999", "CLF"),
         ],
     )
-    def test_other_digits_than_the_currencys_are_refused(self, amount: str, currency: str) -> None:
+    def test_other_digits_than_the_currencys_or_too_many_are_refused(
+        self, amount: str, currency: str
+    ) -> None:
         with pytest.raises(InvalidArgument) as caught:
             to_minor(Money(currency=currency, amount=amount))
 

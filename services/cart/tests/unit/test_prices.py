@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from comptoir_cart.domain.carts import MAX_LINES, MAX_QUANTITY
 from comptoir_cart.domain.prices import (
+    MOST,
     ListedPrice,
     Price,
     PriceList,
@@ -149,3 +151,10 @@ class TestRequireSettable:
             Violation("prices[1]", "is given twice"),
             Violation("prices[2].amount.currency", "the currency of the list is EUR"),
         )
+
+    def test_24_what_no_cart_could_count_is_named(self) -> None:
+        require_settable([Price(JACKET, 1, MOST, "JPY")], "JPY")
+        with pytest.raises(InvalidFields) as refused:
+            require_settable([Price(JACKET, 1, MOST + 1, "JPY")], "JPY")
+        assert [each.field for each in refused.value.violations] == ["prices[0].amount.amount"]
+        assert 2 * MAX_LINES * MAX_QUANTITY * MOST < 2**63  # twice: no tax doubles a price

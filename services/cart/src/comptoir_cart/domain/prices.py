@@ -6,6 +6,9 @@ from datetime import datetime
 
 from comptoir_runtime.errors import InvalidFields, Violation
 
+MOST = 10**12
+"""No unit costs more minor units: the largest cart, with its tax, is a number of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
@@ -50,13 +53,16 @@ class Price:
 
 
 def require_settable(prices: Sequence[Price], currency: str) -> None:
-    """Raises `InvalidFields` when a price is in another currency, or one is given twice."""
+    """Raises `InvalidFields` for a price in another currency, above `MOST`, or given twice."""
     seen: set[tuple[str, int]] = set()
     violations = []
     for index, price in enumerate(prices):
         if price.currency != currency:
             path = f"prices[{index}].amount.currency"
             violations.append(Violation(path, f"the currency of the list is {currency}"))
+        if price.amount > MOST:
+            path = f"prices[{index}].amount.amount"
+            violations.append(Violation(path, "is more than a unit may cost"))
         if (price.sku, price.min_quantity) in seen:
             violations.append(Violation(f"prices[{index}]", "is given twice"))
         seen.add((price.sku, price.min_quantity))
