@@ -1,10 +1,14 @@
 """Settlement reports: matched to operations, fees booked, differences listed and left alone."""
 
+import asyncio
+
 import pytest
 
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir.payments.v1 import report_pb2
 from comptoir.payments.v1.payment_pb2 import Operation
+from comptoir_payments import convert
+from comptoir_payments.operations.statements import import_report
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
@@ -17,10 +21,14 @@ from services.payments.tests.integration.calls import (
     get,
     refund,
 )
-from services.payments.tests.integration.psp import Psp
+from services.payments.tests.integration.psp import Psp, until
 from services.payments.tests.integration.test_aftermath import happen, settled, told
 
 Kind = report_pb2.ReportLine
+
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 Difference = report_pb2.Discrepancy
 
 
@@ -157,6 +165,33 @@ class TestImport:
             "provider_clearing:sandbox": "-35.00",
             "provider_fees:sandbox": "5.00",
         }
+
+    async def test_two_reports_at_once_book_the_fee_of_one_operation_once(
+        self, harness: ServiceHarness
+    ) -> None:
+        line = factories.line(reference(await taken(harness)), fee="0.25", line="1")
+
+        async def import_under(report: str) -> None:
+            request = factories.provider_report(harness.clock.now(), line, report=report)
+            async with harness.transactions() as session:
+                await import_report(session, *convert.provider_report(request))
+
+        async with harness.transactions() as session:
+            request = factories.provider_report(harness.clock.now(), line, report="rep_1")
+            await import_report(session, *convert.provider_report(request))
+            other = asyncio.create_task(import_under("rep_2"))
+
+            async def other_waits() -> bool:
+                async with harness.transactions.reading() as looking:
+                    return other.done() or bool(await looking.fetchval(_WAITING))
+
+            await until(other_waits)
+        await other
+
+        assert (await balances(harness))["provider_fees:sandbox"] == "0.25"
+        assert await differences(harness) == []
+        (second,) = await differences(harness, "rep_2")
+        assert second.kind == Difference.KIND_DUPLICATE
 
 
 class TestDiscrepancies:

@@ -15,7 +15,9 @@ from comptoir_payments.domain.statements import (
 from comptoir_payments.errors import ReportLineChanged, ReportPeriodDiffers
 from comptoir_runtime.database import Row, Session
 
-# Locks the report: its imports come one after the other.
+# Imports of a provider come one after the other: an operation that two reports name has one fee.
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7207103, hashtext($1))"
+
 _OPEN = """
 INSERT INTO provider_report (provider, id, starts_at, ends_at, imported_at)
 VALUES ($1, $2, $3, $4, $5)
@@ -121,6 +123,7 @@ WHERE key > $4 ORDER BY key LIMIT $5"""
 
 async def open_statement(session: Session, statement: Statement) -> None:
     """Raises `ReportPeriodDiffers` when the report was opened for another time."""
+    await session.execute(_ONE_AT_A_TIME, statement.provider)
     found = await session.fetchval(
         _OPEN,
         statement.provider,
