@@ -324,6 +324,13 @@ ORDERS = (
         f"{_ORDERS_TESTS}/test_waiting.py -k after_the_end",
     ),
     Mutant(
+        "a part that was taken of what is given up is kept",
+        f"{_ORDERS}/operations/giving_back.py",
+        "    if stands.left_to_refund > 0:\n",
+        "    if stands.left_to_refund == stands.authorised > 1000:\n",
+        f"{_ORDERS_TESTS}/test_tenders.py -k taken_while",
+    ),
+    Mutant(
         "anybody sees the order of another",
         f"{_ORDERS}/operations/access.py",
         "    raise absent\n",
@@ -339,6 +346,13 @@ PAYMENTS = (
         "    left = payment.refundable\n",
         "    left = payment.refundable + 10**6\n",
         f"{_PAYMENTS_TESTS}/unit/test_settlements.py -k TestRefund",
+    ),
+    Mutant(
+        "as much of another currency is as good",
+        f"{_PAYMENTS}/domain/settlements.py",
+        "(report.moved, currency) == (operation.amount, payment.currency)",
+        "report.moved == operation.amount",
+        f"{_PAYMENTS_TESTS}/unit/test_settlements.py -k f24",
     ),
     Mutant(
         "more may be captured than was authorised",

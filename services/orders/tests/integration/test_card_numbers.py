@@ -12,13 +12,22 @@ from services.orders.tests.neighbours import Town
 
 NUMBER = "4242 4242 4242 4242"
 Choice = pb.PlaceOrderRequest.PaymentChoice
-PLACE = {"request_id": "r", "cart": "crt_1", "quote": "fingerprint-crt_1"}
 
 
 @pytest.fixture
 def shop(harness: ServiceHarness, town: Town) -> Shop:
     town.carts.add(factories.quote())
     return Shop(harness, town)
+
+
+def paid_with(*choices: Choice) -> pb.PlaceOrderRequest:
+    return pb.PlaceOrderRequest(request_id="r", cart="crt_1", quote="f", payments=choices)
+
+
+def coming_back_to(address: str) -> pb.PlaceOrderRequest:
+    request = factories.place_order()
+    request.return_url = address
+    return request
 
 
 def sold_with(reference: str) -> pb.RecordStoreSaleRequest:
@@ -31,25 +40,9 @@ class TestCardNumbers:
     @pytest.mark.parametrize(
         ("procedure", "request_", "field"),
         [
-            (
-                "PlaceOrder",
-                pb.PlaceOrderRequest(payment=Choice(method="card", token=NUMBER), **PLACE),
-                "payment.token",
-            ),
-            (
-                "PlaceOrder",
-                pb.PlaceOrderRequest(payments=[Choice(method="card", token=NUMBER)], **PLACE),
-                "payments[0].token",
-            ),
-            (
-                "PlaceOrder",
-                pb.PlaceOrderRequest(
-                    payment=Choice(method="card", token="tok_ok"),
-                    return_url=f"https://shop.example/?card={NUMBER}",
-                    **PLACE,
-                ),
-                "return_url",
-            ),
+            ("PlaceOrder", factories.place_order(token=NUMBER), "payment.token"),
+            ("PlaceOrder", paid_with(Choice(method="card", token=NUMBER)), "payments[0].token"),
+            ("PlaceOrder", coming_back_to(f"https://shop.example/?{NUMBER}"), "return_url"),
             ("RecordStoreSale", sold_with(NUMBER), "tenders[0].reference"),
             (
                 "CancelOrder",
