@@ -126,6 +126,16 @@ class TestGiftCard:
         assert refusal.metadata["decline_code"] == "expired"
         assert await left_on(harness, code) == ("50.00", "50.00")
 
+    async def test_one_that_would_have_expired_already_is_refused(
+        self, harness: ServiceHarness
+    ) -> None:
+        before = await harness.snapshot()
+        request = factories.gift_card(expire_time=factories.stamp(harness.clock.now()))
+        with pytest.raises(RemoteFailure) as refusal:
+            await call(harness, "IssueGiftCard", request)
+        assert [each.field for each in refusal.value.violations] == ["expire_time"]
+        assert not before.changes_to(await harness.snapshot())
+
     async def test_another_currency_is_refused(self, harness: ServiceHarness) -> None:
         code = await issue(harness)
         request = factories.authorise(

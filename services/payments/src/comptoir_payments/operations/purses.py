@@ -1,6 +1,7 @@
 """Gift cards, store credit and credit accounts: how they come into being and what they hold."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from comptoir_payments import events, store
 from comptoir_payments.domain import codes, ledger, purses
@@ -17,6 +18,7 @@ from comptoir_payments.operations.confirmations import is_shopper
 from comptoir_payments.operations.own import refuse_guessing
 from comptoir_runtime.auth import Principal, require_owner
 from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.errors import InvalidFields, Violation
 from comptoir_runtime.idempotency import RequestKey, recall
 from comptoir_runtime.ids import new_id
 
@@ -30,12 +32,13 @@ async def issue_gift_card(
 ) -> tuple[GiftCardMessage, str]:
     """The card and its code. Only the code's hash is kept: it is derived again for a repetition.
 
-    Raises `GiftCardsNotConfigured`.
+    Raises `GiftCardsNotConfigured`, and `InvalidFields` for one that would have expired already.
     """
     if not secret:
         raise GiftCardsNotConfigured("GIFT_CARD_SECRET is not set")
     body = await recall(transactions, request)
     if body is None:
+        _require_future(wanted.expires_at, transactions.clock.now())
         try:
             async with transactions() as session:
                 body = await _issue(session, secret, wanted, request)
@@ -44,6 +47,12 @@ async def issue_gift_card(
             assert body is not None, "somebody else has kept an answer"
     card = events.stored_gift_card(body)
     return card, codes.code_of(secret, card.id)
+
+
+def _require_future(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        told = Violation("expire_time", "must be in the future")
+        raise InvalidFields("the gift card would have expired already", violations=[told])
 
 
 async def _issue(session: Session, secret: str, wanted: Issue, request: RequestKey) -> bytes:
