@@ -312,8 +312,8 @@ ORDERS = (
     Mutant(
         "the first parcel pays for all that is still to leave",
         f"{_ORDERS}/operations/collecting.py",
-        "departures.amount_left(before), gone.amount)",
-        "departures.amount_left(before), after.content.totals.total)",
+        "amount_left(before), gone.amount, after.currency)",
+        "amount_left(before), after.content.totals.total, after.currency)",
         f"{_ORDERS_TESTS}/test_fulfilling.py -k what_a_parcel_costs",
     ),
     Mutant(
