@@ -194,11 +194,11 @@ def _wrap_batches() -> None:
     """Calls that are decided together run in a context of their own: it, too, has a cause."""
     carry_out = Gathering.carry_out
 
-    async def carrying(self: Gathering, batch: Any, *, waits: bool) -> None:
+    async def carrying(self: Gathering, batch: Any, **how: bool) -> None:
         scopes = [one.key.scope for one in batch if one.key is not None]
         if scopes:
             _cause.set(scopes[0].rpartition("/")[2])
-        await carry_out(self, batch, waits=waits)
+        await carry_out(self, batch, **how)
 
     Gathering.carry_out = carrying  # type: ignore[method-assign]  # what a failpoint is
 

@@ -145,6 +145,10 @@ class IdempotencyKeyReused(AlreadyExists):
     """The request id was used before with another body."""
 
 
+class NumberTooLarge(OutOfRange):
+    """A figure would become larger than any that can be kept."""
+
+
 class Overloaded(ResourceExhausted):
     """No capacity now; the call had no effect."""
 

@@ -52,6 +52,12 @@ class TestRefusal:
                 None,
             ),
             (
+                asyncpg.NumericValueOutOfRangeError("integer out of range"),
+                "NUMBER_TOO_LARGE",
+                Code.OUT_OF_RANGE,
+                None,
+            ),
+            (
                 asyncpg.UntranslatableCharacterError("NUL in jsonb"),
                 "INVALID_FIELDS",
                 Code.INVALID_ARGUMENT,

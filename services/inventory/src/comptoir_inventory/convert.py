@@ -15,7 +15,7 @@ from comptoir_inventory.domain.locations import Location, LocationKind, Wish
 from comptoir_inventory.domain.promising import Ask
 from comptoir_inventory.domain.selling import Backorder, Policy, Source, Supply
 from comptoir_inventory.domain.stock import Availability, Quantity
-from comptoir_inventory.domain.transfers import TransferLine
+from comptoir_inventory.domain.transfers import Arrived, TransferLine
 from comptoir_inventory.events.resources import (
     availability_to,
     location_to,
@@ -148,9 +148,9 @@ def transfer_lines_from(lines: Iterable[stock_pb2.TransferLine]) -> list[Transfe
     return [TransferLine(line.sku, line.quantity) for line in lines]
 
 
-def arrived_from(lines: Sequence[stock_pb2.TransferLine]) -> dict[str, int] | None:
-    """What came of each sku; None when all that was sent did."""
-    return {line.sku: line.quantity for line in lines} if lines else None
+def arrived_from(lines: Iterable[stock_pb2.TransferLine]) -> list[Arrived]:
+    """What came of each sku."""
+    return [(line.sku, line.quantity) for line in lines]
 
 
 def import_piece_from(message: pb.ImportStockRequest) -> Piece:

@@ -53,6 +53,13 @@ class LocationNotFound(NotFound):
         super().__init__(f"there is no location {code}", metadata={"location": code})
 
 
+class SkuNotFound(NotFound):
+    """No location has ever had this sku."""
+
+    def __init__(self, sku: str) -> None:
+        super().__init__(f"there is no stock of {sku} anywhere", metadata={"sku": sku})
+
+
 class LocationExists(AlreadyExists):
     """Another location has this code."""
 

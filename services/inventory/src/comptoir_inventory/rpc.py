@@ -77,7 +77,9 @@ class InventoryServicer:
     @batch
     async def Reserve(self, requests: Sequence[pb.ReserveRequest], batch: Batch) -> list[Outcome]:
         asks = [convert.ask_from(request) for request in requests]
-        decided = await reservations.reserve(batch.session, self._board, asks, waits=batch.waits)
+        decided = await reservations.reserve(
+            batch.session, self._board, asks, waits=batch.waits, again=batch.again
+        )
         return [self._outcome(each) for each in decided]
 
     @step
@@ -85,7 +87,7 @@ class InventoryServicer:
         self, request: pb.ConfirmReservationRequest, call: Call
     ) -> stock_pb2.Reservation:
         confirmed = await reservations.confirm_reservation(
-            call.session, self._board, request.reservation
+            call.session, self._board, request.reservation, held_only=request.held_only
         )
         return convert.reservation_to(confirmed)
 
@@ -188,9 +190,9 @@ class InventoryServicer:
     async def ReceiveTransfer(
         self, request: pb.ReceiveTransferRequest, call: Call
     ) -> stock_pb2.Transfer:
-        units = convert.arrived_from(request.lines)
+        came = convert.arrived_from(request.lines)
         arrived = await transfers.receive_transfer(
-            call.session, self._board, request.transfer, units, _actor(call)
+            call.session, self._board, request.transfer, came, _actor(call)
         )
         return convert.transfer_to(arrived)
 

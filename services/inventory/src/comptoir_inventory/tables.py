@@ -157,6 +157,7 @@ class ImportedPlaceRow(SQLModel, table=True):
     sku: str = Field(sa_column=_text(primary_key=True))
     location: str = Field(sa_column=_text(primary_key=True))
     sequence: int = Field(sa_column=_integer(BigInteger))
+    attempt: str = Field(sa_column=_text(server_default=""))
 
 
 class ReservationRow(SQLModel, table=True):

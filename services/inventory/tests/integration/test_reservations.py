@@ -113,6 +113,19 @@ class TestExpiry:
         assert confirmed.state == stock_pb2.Reservation.STATE_CONFIRMED
         assert await factories.figures(harness, "A") == (2, 2, 0)
 
+    async def test_who_confirms_only_what_is_held_does_not_get_them_again(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 2)
+        made = await factories.reserve(harness, factories.wanted("A", 2))
+        harness.clock.advance(15 * 60 + 1)
+        await factories.shows(harness, "A", (2, 0, 2))
+        request = pb.ConfirmReservationRequest(reservation=made.id, held_only=True)
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.call("ConfirmReservation", request, harness.tokens.service("orders"))
+        assert refusal.value.reason == "RESERVATION_EXPIRED"
+        assert await factories.figures(harness, "A") == (2, 0, 2)
+
     async def test_confirming_late_is_refused_when_others_have_them(
         self, harness: ServiceHarness
     ) -> None:

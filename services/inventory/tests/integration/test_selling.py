@@ -121,6 +121,27 @@ class TestBackorders:
         assert await factories.figures(harness, "A") == (2, 0, 2)
         assert await factories.differences(harness) == []
 
+    async def test_what_is_there_for_others_leaves_with_nobody_else(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 3)
+        await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))
+        first = await factories.reserve(harness, wanted("A", 3))
+        second = await factories.reserve(harness, wanted("A", 2))
+        third = await factories.reserve(harness, wanted("A", 1))
+        with pytest.raises(RemoteFailure) as refusal:
+            await consume(harness, second.id)
+        assert refusal.value.reason == "NOT_YET_THERE"
+        await factories.receive(harness, "A", "lyon", 2)
+        with pytest.raises(RemoteFailure) as refusal:
+            await consume(harness, third.id)
+        assert refusal.value.reason == "NOT_YET_THERE"
+        await consume(harness, second.id)
+        await consume(harness, first.id)
+        [level] = (await entry(harness, "A")).levels
+        assert (level.on_hand, level.reserved, level.backordered) == (0, 0, 1)
+        assert await factories.differences(harness) == []
+
     async def test_a_promise_given_back_covers_another(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 3)
         await set_policy(harness, stock_pb2.SellingPolicy(sku="A", backorder=UNLIMITED))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from comptoir.inventory.v1 import events_pb2, stock_pb2
@@ -105,6 +107,51 @@ class TestTransfer:
             await harness.call("ReceiveTransfer", arrival, staff)
         assert refusal.value.reason == "TRANSFER_ENDED"
 
+    async def test_what_never_came_is_told_to_be_expected_no_more(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.create_location(harness, "paris")
+        writer = harness.tokens.staff(WRITER)
+        policy = stock_pb2.SellingPolicy(
+            sku="A", backorder=stock_pb2.SellingPolicy.BACKORDER_UNTIL_DATE
+        )
+        policy.backorder_until_time.CopyFrom(factories.days(9))
+        request = pb.SetSellingPolicyRequest(request_id=key(), policy=policy)
+        await harness.call("SetSellingPolicy", request, writer)
+        sending = factories.transfer_request("A", 2, origin="lyon", destination="paris")
+        sent = await harness.call("TransferStock", sending, writer)
+        nothing = pb.ReceiveTransferRequest(
+            transfer=sent.id,
+            request_id=key(),
+            lines=[stock_pb2.TransferLine(sku="A", quantity=0)],
+        )
+        await harness.call("ReceiveTransfer", nothing, writer)
+        async with asyncio.timeout(factories.PATIENCE_SECONDS):
+            while (await self._told(harness)).backorder_available:  # noqa: ASYNC110 - a database's state
+                await asyncio.sleep(0.05)
+
+    @staticmethod
+    async def _told(harness: ServiceHarness) -> stock_pb2.Availability:
+        told = await harness.events(events_pb2.AvailabilityState)
+        newest: events_pb2.AvailabilityState = max(
+            told, key=lambda state: state.availability.revision
+        )
+        return newest.availability
+
+    async def test_a_sku_that_came_is_named_once(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.create_location(harness, "paris")
+        writer = harness.tokens.staff(WRITER)
+        sending = factories.transfer_request("A", 2, origin="lyon", destination="paris")
+        sent = await harness.call("TransferStock", sending, writer)
+        half = stock_pb2.TransferLine(sku="A", quantity=1)
+        request = pb.ReceiveTransferRequest(transfer=sent.id, request_id=key(), lines=[half, half])
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.call("ReceiveTransfer", request, writer)
+        assert [each.field for each in refusal.value.violations] == ["lines[1].sku"]
+        assert await factories.figures(harness, "A") == (3, 0, 3)
+
     async def test_what_is_promised_does_not_leave(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 5)
         await factories.create_location(harness, "paris")
@@ -139,6 +186,18 @@ class TestImport:
         assert (first.applied, second.applied, second.skipped) == (1, 1, 1)
         assert await factories.figures(harness, "A") == (8, 0, 8)
         assert await factories.figures(harness, "B") == (2, 0, 2)
+
+    async def test_a_second_line_of_a_place_is_named_however_far_behind(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        lines = (("A", "lyon", 3), ("B", "lyon", 1), ("A", "lyon", 4))
+        first = await upload(harness, 1, *lines, mode=DELTA)
+        again = await upload(harness, 1, *lines, mode=DELTA)
+        assert [(each.line, each.reason) for each in first.rejected] == [(3, "DUPLICATE_LINE")]
+        assert (first.applied, first.skipped) == (2, 0)
+        assert (again.applied, again.skipped) == (0, 3)
+        assert await factories.figures(harness, "A") == (8, 0, 8)
 
     async def test_a_stale_file_changes_nothing(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from comptoir_inventory.domain.covering import Waiting, covered
+from comptoir_inventory.domain.covering import Waiting, covered, not_come
 from comptoir_inventory.domain.reservations import State
 
 
@@ -23,3 +23,14 @@ class TestCovered:
     def test_nothing_came(self) -> None:
         assert covered([waiting(1, 1)], 0) == []
         assert covered([waiting(1, 1)], -2) == []
+
+
+class TestNotCome:
+    def test_units_that_came_go_to_those_ahead_first(self) -> None:
+        assert not_come(own=2, ahead=3, waiting=6, missing=6) == 2
+        assert not_come(own=2, ahead=3, waiting=6, missing=3) == 2
+        assert not_come(own=2, ahead=3, waiting=6, missing=2) == 1
+        assert not_come(own=2, ahead=3, waiting=6, missing=0) == 0
+
+    def test_nothing_came(self) -> None:
+        assert not_come(own=2, ahead=0, waiting=2, missing=2) == 2

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from comptoir_inventory.domain.locations import Location, LocationKind, Wish
 from comptoir_inventory.domain.reservations import MOVES, ForbiddenMove, Line, Reservation, State
 from comptoir_inventory.domain.stock import (
+    MOST_ON_HAND,
     Level,
     Quantity,
     availability,
@@ -46,6 +47,12 @@ class TestSummed:
 class TestAvailability:
     def test_safety_stock_and_promises_are_not_available(self) -> None:
         assert Level("A", "x", 10, 3, 2, 1).available == 5
+
+    def test_a_total_is_no_larger_than_the_contract_can_tell(self) -> None:
+        levels = [Level("A", code, MOST_ON_HAND, 0, 0, 1) for code in ("x", "y")]
+        locations = {code: place(code, None) for code in ("x", "y")}
+        [entry] = availability(["A"], levels, locations, Wish(), NOW)
+        assert entry.available == MOST_ON_HAND
 
     def test_a_level_below_its_safety_stock_has_nothing(self) -> None:
         assert Level("A", "x", 1, 0, 2, 1).available == 0

@@ -45,6 +45,8 @@ class Batch:
     calls: Sequence[Call]
     waits: bool
     """Whether it may wait for locks. If so, `Later` is no answer."""
+    again: bool = False
+    """Whether its one call met what an earlier call has stored: its answer may be forgotten."""
 
 
 Function: TypeAlias = Callable[[Sequence[Message], Batch], Awaitable[Sequence[Outcome]]]
@@ -91,25 +93,27 @@ class Gathering:
         self._quick.join(waiting)
         return await waiting.answer
 
-    async def carry_out(self, batch: Sequence[_Waiting], *, waits: bool) -> None:
+    async def carry_out(
+        self, batch: Sequence[_Waiting], *, waits: bool, again: bool = False
+    ) -> None:
         """Settles every call of the batch, or hands it to the lane that waits."""
         try:
             outcomes = await self._transactions.run(
-                lambda session: self._run(session, batch, waits)
+                lambda session: self._run(session, batch, waits, again)
             )
         except (Overloaded, DatabaseUnavailable) as error:
             _settle(batch, error)  # nothing was tried; asking again would only add to its troubles
         except Exception as error:  # noqa: BLE001 - each caller gets it, or its own answer
-            await self._apart(batch, error, waits)
+            await self._apart(batch, error, waits, again)
         else:
             await self._tell(batch, outcomes)
 
     async def _run(
-        self, session: Session, batch: Sequence[_Waiting], waits: bool
+        self, session: Session, batch: Sequence[_Waiting], waits: bool, again: bool
     ) -> list[Answered | Failure | Later]:
         calls = [one.call for one in batch]
         outcomes = await self._function(
-            [one.request for one in batch], Batch(session, calls, waits)
+            [one.request for one in batch], Batch(session, calls, waits, again)
         )
         told: list[Answered | Failure | Later] = []
         for one, outcome in zip(batch, outcomes, strict=True):
@@ -139,13 +143,17 @@ class Gathering:
         for one, failure in refused:
             one.settle(known.get(one, failure))
 
-    async def _apart(self, batch: Sequence[_Waiting], error: Exception, waits: bool) -> None:
+    async def _apart(
+        self, batch: Sequence[_Waiting], error: Exception, waits: bool, again: bool
+    ) -> None:
         """After an error nobody foresaw: those carried out before, the others again, then alone."""
         known = await self._recall(batch) if _may_be_repeated(error) else {}
         for one, outcome in known.items():
             one.settle(outcome)
         rest = [one for one in batch if one not in known]
-        if len(batch) == 1:
+        if rest and len(batch) == 1 and not again and _is_there_before(error):
+            await self.carry_out(rest, waits=waits, again=True)
+        elif len(batch) == 1:
             _settle(rest, error)
         elif known:
             await self.carry_out(rest, waits=waits)
@@ -231,6 +239,11 @@ class _Lane:
 def _settle(batch: Sequence[_Waiting], error: Exception) -> None:
     for one in batch:
         one.settle(error)
+
+
+def _is_there_before(error: Exception) -> bool:
+    """A key of the procedure's own was given before; answers are forgotten sooner than that."""
+    return isinstance(error, asyncpg.UniqueViolationError)
 
 
 def _may_be_repeated(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from comptoir_runtime.errors import (
     Failure,
     InvalidFields,
     LockTimeout,
+    NumberTooLarge,
     Overloaded,
     QueryTimeout,
     RemoteFailure,
@@ -53,6 +54,8 @@ def _from_database(error: Exception) -> Failure | None:
         case asyncpg.CharacterNotInRepertoireError() | asyncpg.UntranslatableCharacterError():
             # NUL: valid in a protobuf string, impossible in PostgreSQL's text and jsonb.
             return InvalidFields("a text holds a character that cannot be kept")
+        case asyncpg.NumericValueOutOfRangeError():
+            return NumberTooLarge("a figure would become larger than any that can be kept")
         case asyncpg.InsufficientResourcesError():
             return Overloaded("the database is full", retry_after=RETRY_SOON)
     if isinstance(error, COLLISIONS):

@@ -19,6 +19,15 @@ class Waiting:
     units: int
 
 
+def not_come(own: int, ahead: int, waiting: int, missing: int) -> int:
+    """Of a promise's `own` waiting units those that have not come.
+
+    `ahead` wait before them, `waiting` with them and behind them in all; of these the place still
+    misses `missing`.
+    """
+    return own - min(own, max(0, waiting - missing - ahead))
+
+
 def covered(waiting: Sequence[Waiting], units: int) -> list[tuple[Waiting, int]]:
     """To whom `units` that have come go, in the order of the promises, and how many.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from comptoir_inventory.domain.stock import Level, Place, Quantity
+from comptoir_inventory.domain.stock import MOST_ON_HAND, Level, Place, Quantity
 
 # Rejected lines that are told; their number is exact.
 MOST_REJECTED = 1000
@@ -30,6 +30,8 @@ class File:
     source: str
     sequence: int
     mode: Mode
+    attempt: str = ""
+    """Names one try to send it: sent again it tells of places once more, and never twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,10 @@ def objection(
     if mode is Mode.ABSOLUTE and line.units < 0:
         return "NEGATIVE_QUANTITY"
     level = present[place]
-    if level.on_hand + difference(mode, line, level) < level.reserved:
+    on_hand = level.on_hand + difference(mode, line, level)
+    if on_hand < level.reserved:
         return "BELOW_RESERVED"
-    return ""
+    return "TOO_MANY" if on_hand > MOST_ON_HAND else ""
 
 
 def difference(mode: Mode, line: Quantity, level: Level) -> int:

@@ -11,6 +11,9 @@ from enum import Enum, IntEnum
 from comptoir_inventory.domain.locations import Location, Wish
 from comptoir_inventory.domain.selling import MOST_UNITS, Policy, Terms
 
+MOST_ON_HAND = 2**31 - 1
+"""The largest figure that a place can have, and a total can tell."""
+
 Place = tuple[str, str]
 """A sku at the location with this code."""
 
@@ -226,7 +229,7 @@ def entry_of(
     dates = [at for _, at in beyond.values() if at is not None]
     return Availability(
         sku=sku,
-        available=sum(level.available for level in offered),
+        available=min(MOST_ON_HAND, sum(level.available for level in offered)),
         levels=tuple(offered),
         revision=sum(level.version for level in known),
         as_of=as_of,

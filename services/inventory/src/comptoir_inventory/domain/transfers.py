@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
+Arrived = tuple[str, int]
+"""A sku, and how many units of it came."""
+
 
 class TransferState(IntEnum):
     """Where the goods are; the numbers are those of the contract."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from comptoir_inventory import errors
 from comptoir_inventory.domain.imports import (
@@ -20,6 +21,7 @@ from comptoir_inventory.operations.stock import move, places_of
 from comptoir_inventory.store import imports as store
 from comptoir_inventory.store import stock as stock_store
 from comptoir_runtime.database import Session, Transactions
+from comptoir_runtime.ids import new_id
 
 
 async def import_stock(
@@ -27,14 +29,16 @@ async def import_stock(
 ) -> Outcome:
     """Takes over a file; each piece is a transaction of its own.
 
-    A line that cannot be true is rejected, the others count. A file that broke off is sent
-    again whole: places it has told of before are skipped. Raises `StaleImport` when a newer
+    A line that cannot be true is rejected, the others count; so is a second line of a place,
+    however far behind the first. A file that broke off is sent again whole: places it has told
+    of before are skipped. Raises `StaleImport` when a newer
     file of the source has begun.
     """
     file: File | None = None
-    outcome, number = Outcome(), 0
+    attempt, outcome, number = new_id("imp"), Outcome(), 0
     async for piece in pieces:
-        file = piece.file or file
+        if piece.file is not None:
+            file = replace(piece.file, attempt=attempt)
         if file is None:
             raise errors.invalid("header", "the first message says which file it is")
         numbered = list(enumerate(piece.lines, number + 1))
@@ -84,7 +88,15 @@ async def _take_over(
             rejected.append((number, line, reason))
         else:
             wanted[line.sku, line.location] = line
-    new = await store.take_over(session, file.source, file.sequence, sorted(wanted))
+    places = sorted(wanted)
+    new = await store.take_over(session, file.source, file.sequence, file.attempt, places)
+    old = [place for place in places if place not in new]
+    twice = await store.told(session, file.source, file.attempt, old) if old else set()
+    rejected += [
+        (number, line, "DUPLICATE_LINE")
+        for number, line in lines
+        if (line.sku, line.location) in twice and line is wanted[line.sku, line.location]
+    ]
     differences = [
         Quantity(*place, units)
         for place in sorted(new)
@@ -94,4 +106,8 @@ async def _take_over(
     board.changed(session, await stock_store.change(session, changes))
     why = Reason.COUNT if file.mode is Mode.ABSOLUTE else Reason.CORRECTION
     await move(session, differences, why, f"{file.source}/{file.sequence}", actor)
-    return len(new), len(wanted) - len(new), rejected
+    return len(new), len(old) - len(twice), sorted(rejected, key=_by_number)
+
+
+def _by_number(rejected: Rejected) -> int:
+    return rejected[0]

@@ -32,7 +32,7 @@ from comptoir_inventory.store import offers as offer_store
 from comptoir_inventory.store import reservations as store
 from comptoir_inventory.store import stock as stock_store
 from comptoir_runtime.database import Session, Transactions
-from comptoir_runtime.errors import Failure
+from comptoir_runtime.errors import Failure, IdempotencyKeyReused
 from comptoir_runtime.ids import new_id
 
 SWEEP_BATCH = 100
@@ -50,16 +50,23 @@ class WrongPlan(Exception):
 
 
 async def reserve(
-    session: Session, board: Board, asks: Sequence[Ask], *, waits: bool
+    session: Session, board: Board, asks: Sequence[Ask], *, waits: bool, again: bool = False
 ) -> list[Reservation | Failure | Wait]:
     """Decides together, first come first served: a promise, a refusal, or to wait.
 
-    Without `waits` nobody else's lock is waited for.
+    Without `waits` nobody else's lock is waited for. With `again` the one who asks may have been
+    promised it so long ago that their answer is not kept any more.
     """
+    if again:
+        (ask,) = asks
+        before = await _promised_before(session, ask.owner, ask.request_id, ask.lines)
+        if before is not None:
+            return [before]
     now = session.clock.now()
     wanted = [summed(ask.lines) for ask in asks]
     offers = await offer_store.lock(session, _least(wanted), now, waits=waits)
     decisions = plan_batch(offers.by_place, wanted, now)
+    strangers = await _strangers(session, offers, decisions)
     outcomes: list[Reservation | Failure | Wait] = []
     made = []
     for ask, decision in zip(asks, decisions, strict=True):
@@ -68,7 +75,7 @@ async def reserve(
         elif decision.shortages and offers.overdue and not waits:
             outcomes.append(Wait.FOR_EXPIRED)
         elif not decision.lines:
-            outcomes.append(_refusal(decision, offers.unknown))
+            outcomes.append(_refusal(decision, offers.unknown, strangers))
         else:
             expires = now + (ask.time_to_live or DEFAULT_TIME_TO_LIVE)
             promise = _promise(ask.owner, State.HELD, decision.lines, expires, now)
@@ -95,13 +102,16 @@ async def sell_stock(
     actor: str,
 ) -> Reservation:
     """Sells over the counter: promised and gone in one step, all lines or none."""
+    before = await _promised_before(session, owner, request_id, lines)
+    if before is not None:
+        return before
     now = session.clock.now()
     wanted = summed(lines)
     decision, offers = await _decide_to_sell(session, wanted, now)
     if decision.shortages and offers.overdue and await sweep(session, board):
         decision, offers = await _decide_to_sell(session, wanted, now)
     if not decision.lines:
-        raise _refusal(decision, offers.unknown)
+        raise _refusal(decision, offers.unknown, await _strangers(session, offers, [decision]))
     gone = tuple(replace(line, consumed=line.units) for line in decision.lines)
     receipt = _promise(owner, State.CONSUMED, gone, now, now)
     changed = await store.hold(session, [sold(each) for each in wanted], [(receipt, request_id)])
@@ -113,11 +123,13 @@ async def sell_stock(
     return receipt
 
 
-async def confirm_reservation(session: Session, board: Board, reservation_id: str) -> Reservation:
+async def confirm_reservation(
+    session: Session, board: Board, reservation_id: str, *, held_only: bool = False
+) -> Reservation:
     """Makes a promise stand without end.
 
     One that had expired is taken up again when its units are still free, in the same
-    transaction. Confirming what is confirmed or gone changes nothing.
+    transaction; with `held_only` it is not. Confirming what is confirmed or gone changes nothing.
     """
     confirmed = await _confirm_held(session, reservation_id)
     if confirmed is not None:
@@ -128,6 +140,8 @@ async def confirm_reservation(session: Session, board: Board, reservation_id: st
     if reservation.state is State.RELEASED:
         raise errors.ReservationEnded(reservation.id, reservation.state.name)
     if reservation.state is State.EXPIRED:
+        if held_only:
+            raise errors.ReservationExpired(reservation.id)
         reservation = await _take_again(session, board, reservation)
     confirmed = reservation.moved(State.CONFIRMED)
     await _save(session, reservation, confirmed)
@@ -194,6 +208,7 @@ async def consume_reservation(
     if reservation.state not in OPEN:
         raise errors.ReservationEnded(reservation.id, reservation.state.name)
     units = _chosen(reservation, lines)
+    await _require_come(session, reservation, units)
     changed = await stock_store.change(session, [let_go(each) for each in units])
     there = {(each.level.sku, each.level.location) for each in changed}
     for each in units:
@@ -263,6 +278,20 @@ async def _take_again(session: Session, board: Board, reservation: Reservation) 
     return reservation.promised_again(decisions[0].lines)
 
 
+async def _require_come(
+    session: Session, reservation: Reservation, units: Sequence[Quantity]
+) -> None:
+    """What has come for others, who were promised it before, leaves with nobody else."""
+    if not any(line.backordered for line in reservation.lines):
+        return
+    await stock_store.lock(session, [(each.sku, each.location) for each in units])
+    late = await backorders.late(session, reservation.id)
+    for each in units:
+        place = (each.sku, each.location)
+        if each.units > reservation.left_at(place) - late.get(place, 0):
+            raise errors.NotYetThere(*place)
+
+
 async def _decide_to_sell(
     session: Session, wanted: Sequence[Quantity], now: datetime
 ) -> tuple[Decision, offer_store.Offers]:
@@ -286,12 +315,37 @@ def _promise(
     return Reservation(new_id("rsv"), owner, state, lines, expires_at, now)
 
 
-def _refusal(decision: Decision, unknown: frozenset[str]) -> Failure:
+async def _promised_before(
+    session: Session, owner: str, request_id: str, lines: Sequence[Quantity]
+) -> Reservation | None:
+    """What the same request was promised; raises `IdempotencyKeyReused` when it was another."""
+    found = await store.by_request(session, owner, request_id)
+    if found is None:
+        return None
+    if [Quantity(*line.place, line.units) for line in found.lines] != summed(lines):
+        raise IdempotencyKeyReused(
+            "the request id was used for another request", metadata={"request_id": request_id}
+        )
+    return found
+
+
+async def _strangers(
+    session: Session, offers: offer_store.Offers, decisions: Sequence[Decision]
+) -> set[str]:
+    """Skus that are short because nobody has ever had them."""
+    short = {each.sku for decision in decisions for each in decision.shortages}
+    missing = short & offers.without_figures
+    return missing - await stock_store.known(session, missing) if missing else missing
+
+
+def _refusal(decision: Decision, unknown: frozenset[str], strangers: set[str]) -> Failure:
     if decision.excess is not None:
         return errors.TooManyPerOrder(*decision.excess)
     for short in decision.shortages:
         if short.location in unknown:
             return errors.LocationNotFound(short.location)
+        if short.sku in strangers:
+            return errors.SkuNotFound(short.sku)
     return errors.OutOfStock(decision.shortages)
 
 

@@ -26,7 +26,7 @@ async def set_selling_policy(
     etag.check(given_etag, version)
     policy = replace(wanted, version=version + 1)
     await store.save_policy(session, policy)
-    await _terms_changed(session, board, [policy.sku])
+    await terms_changed(session, board, [policy.sku])
     return policy
 
 
@@ -44,10 +44,13 @@ async def announce_supply(session: Session, board: Board, supply: Sequence[Suppl
 
 
 async def expect(session: Session, board: Board, supply: Sequence[Supply]) -> None:
-    """Notes what is expected; the places get figures, so that it can be promised from there."""
+    """Notes what is expected; the places get figures, so that it can be promised from there.
+
+    All places of these skus stay locked, in order: what else is changed of them comes afterwards.
+    """
     await stock_store.make(session, sorted({(each.sku, each.location) for each in supply}))
+    await terms_changed(session, board, sorted({each.sku for each in supply}))
     await store.announce(session, supply)
-    await _terms_changed(session, board, sorted({each.sku for each in supply}))
 
 
 async def list_supply(
@@ -57,6 +60,7 @@ async def list_supply(
     return await store.page(session, sku, location, after, size)
 
 
-async def _terms_changed(session: Session, board: Board, skus: Sequence[str]) -> None:
+async def terms_changed(session: Session, board: Board, skus: Sequence[str]) -> None:
+    """Has what can be promised of these skus told anew; all their places stay locked."""
     await stock_store.touch(session, skus)
     board.terms_changed(session, skus)

@@ -167,6 +167,14 @@ async def move(
         session.emit(events.stock_moved(movement))
 
 
+async def require_stocked(session: Session, skus: Sequence[str]) -> None:
+    """Raises `SkuNotFound` naming the first sku that no location ever had."""
+    known = await store.known(session, skus)
+    for sku in skus:
+        if sku not in known:
+            raise errors.SkuNotFound(sku)
+
+
 async def require_free(session: Session, changes: Sequence[Quantity]) -> None:
     """Raises `NotEnoughStock` unless what is promised stays covered; the places are locked."""
     present = await store.lock(session, places_of(changes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from comptoir_inventory.domain.covering import Waiting
+from comptoir_inventory.domain.covering import Waiting, not_come
 from comptoir_inventory.domain.reservations import Line, Reservation, State
 from comptoir_inventory.domain.stock import Place
 from comptoir_runtime.database import Session
@@ -51,6 +51,14 @@ WHERE b.position = c.position AND b.units > c.units
 """
 STILL_WAITING = """
 SELECT DISTINCT reservation FROM backorder WHERE reservation = ANY($1::text[]) AND location = $2
+"""
+
+LATE = """
+SELECT own.sku, own.location, own.units, s.backordered,
+    sum(b.units) FILTER (WHERE b.position < own.position) AS ahead, sum(b.units) AS waiting
+FROM backorder own JOIN stock_item s USING (sku, location)
+JOIN backorder b USING (sku, location)
+WHERE own.reservation = $1 GROUP BY own.position, s.sku, s.location
 """
 
 
@@ -107,6 +115,16 @@ async def lock_waiting(session: Session, place: Place, most: int) -> tuple[list[
 async def cover(session: Session, came: Sequence[tuple[Waiting, int]]) -> None:
     """Takes units that have come off what is waited for."""
     await session.execute(COVER, [each.position for each, _ in came], [units for _, units in came])
+
+
+async def late(session: Session, reservation: str) -> dict[Place, int]:
+    """By place, which must be locked, the units of a promise that have not come."""
+    return {
+        (row["sku"], row["location"]): not_come(
+            row["units"], row["ahead"] or 0, row["waiting"], row["backordered"]
+        )
+        for row in await session.fetch(LATE, reservation)
+    }
 
 
 async def still_waiting(session: Session, reservations: Sequence[str], location: str) -> set[str]:

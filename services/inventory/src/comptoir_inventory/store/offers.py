@@ -51,6 +51,8 @@ class Offers:
     by_place: Mapping[Place, Offer]
     unknown: frozenset[str]
     """Codes of locations that do not exist."""
+    without_figures: frozenset[str]
+    """Skus that some of the places never had."""
     overdue: bool
     """Whether held promises have expired that nobody has given back yet."""
 
@@ -76,7 +78,9 @@ async def lock(
         for row in rows
     }
     unknown = frozenset(row["location"] for row in rows if row["active"] is None)
-    return Offers(by_place, unknown, any(row["overdue"] for row in rows[:1]))
+    without_figures = frozenset(row["sku"] for row in rows if row["seen"] is None)
+    overdue = any(row["overdue"] for row in rows[:1])
+    return Offers(by_place, unknown, without_figures, overdue)
 
 
 def _offer(row: Row, least: int) -> Offer:

@@ -27,6 +27,7 @@ SAVE_MANY = """
 UPDATE reservation r SET state = $2 FROM unnest($1::text[]) AS ended (id) WHERE r.id = ended.id
 """
 CONFIRM = f"UPDATE reservation SET state = 2 WHERE id = $1 AND state = 1 RETURNING {_COLUMNS}"
+BY_REQUEST = f"SELECT {_COLUMNS} FROM reservation WHERE owner = $1 AND request_id = $2"
 LOCK_EXPIRED = f"""
 SELECT {_COLUMNS} FROM reservation WHERE state = 1 AND expires_at <= $1
 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -48,6 +49,12 @@ async def hold(
 async def get(session: Session, reservation: str) -> Reservation | None:
     """The reservation, as it is."""
     row = await session.fetchrow(GET, reservation)
+    return None if row is None else _reservation(row)
+
+
+async def by_request(session: Session, owner: str, request_id: str) -> Reservation | None:
+    """The promise that this request of an owner was given."""
+    row = await session.fetchrow(BY_REQUEST, owner, request_id)
     return None if row is None else _reservation(row)
 
 

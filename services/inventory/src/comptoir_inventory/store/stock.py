@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from comptoir_inventory.domain.stock import Change, Changed, Level, Movement, Place, Reason
@@ -157,6 +157,10 @@ WHERE coalesce(s.reserved + s.backordered, 0) <> coalesce(p.units, 0)
 ORDER BY sku, location LIMIT $1
 """
 PLACES = "SELECT count(*) FROM stock_item"
+KNOWN = """
+SELECT sku FROM unnest($1::text[]) AS asked (sku)
+WHERE EXISTS (SELECT FROM stock_item s WHERE s.sku = asked.sku)
+"""
 
 
 async def levels(session: Session, skus: Sequence[str]) -> list[Level]:
@@ -211,6 +215,11 @@ async def set_safety_stock(
     """Sets (sku, location, units kept back, warning); the places must have figures."""
     columns = map(list, zip(*lines, strict=True))
     return [_changed(row) for row in await session.fetch(SET_SAFETY_STOCK, *columns)]
+
+
+async def known(session: Session, skus: Iterable[str]) -> set[str]:
+    """Those of the skus that some location has, or once had."""
+    return {row["sku"] for row in await session.fetch(KNOWN, list(skus))}
 
 
 async def touch(session: Session, skus: Sequence[str]) -> None:
