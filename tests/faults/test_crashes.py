@@ -23,6 +23,7 @@ POINTS = {
         *("call.before.AuthorisePayment", "call.after.AuthorisePayment"),
         # The first of two tenders is authorised, the second one not; or it is, unknown to orders.
         *("call.before.AuthorisePayment:crash:2", "call.after.AuthorisePayment:crash:2"),
+        *("call.before.ConfirmReservation", "call.after.ConfirmReservation"),
         *("commit.before.PlaceOrder", "commit.after.PlaceOrder"),
         *("publish.before", "publish.after"),
         *("commit.before.PaymentAuthorised", "commit.after.PaymentAuthorised"),
@@ -36,6 +37,7 @@ POINTS = {
     "inventory": [
         *("handle.before.GetAvailability", "handle.before.Reserve"),
         *("commit.before.Reserve", "commit.after.Reserve", "handle.after.Reserve"),
+        *("commit.before.ConfirmReservation", "commit.after.ConfirmReservation"),
         *("publish.before", "publish.after"),
         *("commit.before.OrderPlaced", "commit.after.OrderPlaced", "pull.before.OrderPlaced"),
     ],

@@ -43,13 +43,13 @@ class FakeStock:
         self.sold_out = False
 
     def held(self) -> list[Hold]:
-        return [hold for hold in self.holds.values() if hold.state == "HELD"]
+        return [hold for hold in self.holds.values() if hold.state in ("HELD", "KEPT")]
 
     def free(self, location: str, sku: str) -> int:
         promised = sum(
             each.quantity
             for hold in self.holds.values()
-            if hold.state in ("HELD", "SOLD")
+            if hold.state in ("HELD", "KEPT", "SOLD")
             for each in hold.plan
             if (each.location, each.sku) == (location, sku)
         )
@@ -76,9 +76,16 @@ class FakeStock:
         await self._town.at("reserve done")
         return Promised(reservation, self._late(plan))
 
+    async def keep(self, reservation: str) -> None:
+        await self._town.at("keep")
+        if self.holds[reservation].state not in ("HELD", "KEPT"):
+            raise refusal("RESERVATION_ENDED")
+        self.holds[reservation].state = "KEPT"
+        await self._town.at("keep done")
+
     async def release(self, key: str, reservation: str) -> None:
         await self._town.at("release")
-        if self.holds[reservation].state == "HELD":
+        if self.holds[reservation].state in ("HELD", "KEPT"):
             self.holds[reservation].state = "RELEASED"
         await self._town.at("release done")
 

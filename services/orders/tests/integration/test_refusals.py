@@ -105,6 +105,55 @@ class TestRefusal:
         assert (refused.value.reason, refused.value.metadata) == ("OUT_OF_STOCK", {"sku": "LAMP"})
         assert town.holds_nothing()
 
+    async def test_the_stock_of_an_order_is_kept_before_the_order_is_written(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        """O5: whenever the others hear of the order, no hold of its can have run out."""
+        town.carts.add(factories.quote())
+        seen: list[tuple[int, list[str]]] = []
+
+        async def look(point: str) -> None:
+            if point == "keep done":
+                kept = [hold.state for hold in town.stock.holds.values()]
+                seen.append((len(await orders(database)), kept))
+
+        town.at = look
+        await place(replica)
+
+        assert seen == [(0, ["KEPT"])]
+        assert len(await orders(database)) == 1
+
+    async def test_stock_that_ran_out_before_it_was_kept_undoes_everything(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+
+        async def run_out(point: str) -> None:
+            if point == "keep":
+                for hold in town.stock.holds.values():
+                    hold.state = "EXPIRED"
+
+        town.at = run_out
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "PLACEMENT_INTERRUPTED"
+        assert await orders(database) == []
+        assert town.holds_nothing()
+
+    async def test_a_stock_that_does_not_say_whether_it_is_kept_undoes_everything(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote())
+        town.fails("keep done", times=3)
+
+        with pytest.raises(Failure) as refused:
+            await place(replica)
+
+        assert refused.value.reason == "CHECKOUT_UNAVAILABLE"
+        assert await orders(database) == []
+        assert town.holds_nothing()
+
     async def test_a_quote_that_changed_is_refused_and_holds_nothing(
         self, replica: Replica, database: Database, town: Town
     ) -> None:

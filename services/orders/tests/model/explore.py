@@ -352,6 +352,6 @@ def _is_end(world: World) -> bool:
     if _in_use(world) or not undecided.isdisjoint(dict(around.money).values()):
         return False
     if row.state is State.PLACED:
-        return world.announced
+        return True
     held = any(state in ACTIVE for _, state in around.stock)
     return row.state in UNDONE and row.time == HOLD_OVER and not held

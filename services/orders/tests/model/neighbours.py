@@ -148,6 +148,9 @@ class Town:
         self._call("reserve", key)
         return Promised(key)
 
+    async def keep(self, reservation: str) -> None:
+        self._call("keep", reservation)
+
     async def release(self, key: str, reservation: str) -> None:
         self._call("release", reservation)
 
@@ -254,6 +257,8 @@ class Town:
                 return not self.over
             case "reserve":
                 return names[0] not in self.stock
+            case "keep":
+                return self.stock[names[0]] == Held.HELD
             case "release":
                 return self.stock[names[0]] in ACTIVE
             case "authorise":
@@ -273,6 +278,11 @@ class Town:
             if self.free() == 0:
                 raise refused("OUT_OF_STOCK")
             self.stock[key] = Held.HELD
+
+    def _kept(self, key: str) -> None:
+        if self.stock[key] not in ACTIVE:
+            raise refused("RESERVATION_ENDED")
+        self.stock[key] = Held.KEPT
 
     def _released(self, key: str) -> None:
         if self.stock[key] in ACTIVE:
@@ -301,6 +311,7 @@ _EFFECTS: dict[str, Callable[..., None]] = {
     "lock": Town._locked,
     "unlock": Town._unlocked,
     "reserve": Town._reserved,
+    "keep": Town._kept,
     "release": Town._released,
     "authorise": Town._authorised,
     "void": Town._voided,

@@ -104,7 +104,7 @@ class Placements:
 
     def _driven(self, world: World, driver: Driver, others: Others, tricks: bool) -> Iterator[Move]:
         row, seen = world.row, set()
-        if driver.state is State.AUTHORISED and not driver.heard:
+        if driver.state is State.STOCK_KEPT and not driver.heard:
             yield Move(driver.state, self._stepped(world, driver, self._place(row, driver, others)))
             return
         at = (driver.state, driver.document, driver.heard, driver.first, row.time)
@@ -158,10 +158,10 @@ class Placements:
         row = row._replace(state=state, document=document, leased=goes_on)
         if state in TERMINAL:  # what does not matter any more is not told apart
             document = self._ended(document)
-            time = IN_TIME if state is State.PLACED else row.time
             late = state in UNDONE and row.news and self.setting.hears
+            time = IN_TIME if state is State.PLACED and not _is_held(world) else row.time
             row = Row(state, document, leased=False, time=time)
-            world = world._replace(announced=state is not State.PLACED, void=world.void or late)
+            world = world._replace(void=world.void or late)
         world = world._replace(row=row)
         if goes_on:
             heard = driver.heard or row.called_off
@@ -172,10 +172,6 @@ class Placements:
     def _place(self, row: Row, driver: Driver, others: Others) -> Step | None:
         """The one statement; None when the row is somebody else's."""
         document = driver.document
-        hold_until = self._known[document].hold_until
-        assert hold_until is not None, "nobody pays before the stock is held"
-        if not schedule.still_ours(hold_until, NOWS[row.time]):
-            return Step(Outcome.LATE, document, None)
         if self.setting.fenced and not driver.current:
             return None
         if row.called_off and self.setting.heeds:
@@ -193,7 +189,7 @@ class Placements:
             if self.setting.calling_off and not row.called_off:
                 told = world._replace(row=row._replace(called_off=True))
                 yield Move("called off", told if row.leased else _taken(told))
-        if row.state is State.PLACED:
+        if row.state is State.PLACED and not _is_held(world):
             return
         if row.time < HOLD_OVER:
             yield Move("time passes", world._replace(row=row._replace(time=row.time + 1)))
@@ -219,12 +215,6 @@ class Placements:
             elif self.setting.hears and world.row.state in UNDONE:
                 heard = heard._replace(void=True)
             yield Move("orders hear of money", heard)
-        if not world.announced:
-            stock = tuple(
-                (key, Held.KEPT if state == Held.HELD else state)
-                for key, state in world.around.stock
-            )
-            yield Move("inventory hears", _around(world, stock=stock)._replace(announced=True))
 
     def _providers(self, world: World, others: Others, tricks: bool) -> Iterator[Move]:
         money = world.around.money
@@ -311,6 +301,11 @@ def _stopped(world: World, driver: Driver) -> list[Move]:
         Move(f"{driver.state} dies", _without(free, driver), crashes=1),
         Move(f"{driver.state} is stopped", zombie, crashes=1),
     ]
+
+
+def _is_held(world: World) -> bool:
+    """Whether its stock can still expire."""
+    return any(state == Held.HELD for _, state in world.around.stock)
 
 
 def _taken(world: World) -> World:

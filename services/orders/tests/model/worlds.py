@@ -71,8 +71,6 @@ class World(NamedTuple):
     row: Row
     drivers: tuple[Driver, ...]
     around: Neighbours = Neighbours()
-    announced: bool = True
-    """False while inventory has not heard of its order yet."""
     void: bool = False
     """Whether its money is to be given up after the end."""
 

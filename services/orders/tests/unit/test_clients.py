@@ -225,6 +225,14 @@ class TestStock:
             ("LAMP", "PARIS", 1),
         ]
 
+    async def test_what_has_run_out_is_not_kept_after_all(self) -> None:
+        neighbour = Neighbour(ConfirmReservation=stock_pb2.Reservation(id="rsv_1"))
+
+        await GrpcStock(neighbour).keep("rsv_1")
+
+        (asked,) = neighbour.asked
+        assert (asked[1].reservation, asked[1].held_only) == ("rsv_1", True)
+
     async def test_what_of_a_promise_has_still_to_come_is_told(self) -> None:
         late = stock_pb2.ReservationLine(
             sku="KETTLE",

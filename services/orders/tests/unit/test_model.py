@@ -57,6 +57,7 @@ class TestTheModelCanSee:
             ({"fenced": False, "crashes": 1}, "O"),
             ({"hears": False, "tricks": 1}, "M12"),
             ({"moves": moved(State.AUTHORISED, Outcome.LATE, State.PLACED)}, "O5"),
+            ({"moves": moved(State.STOCK_HELD, Outcome.DONE, State.STOCK_KEPT)}, "O5"),
         ],
         ids=[
             "money that is not given up when nobody knows of it",
@@ -69,6 +70,7 @@ class TestTheModelCanSee:
             "a driver that was overtaken and still writes",
             "money that turns up after the end",
             "an order on stock that was held too long ago",
+            "an order on stock that is only held, whose news are late",
         ],
     )
     async def test_it_finds(self, broken: dict[str, Any], sees: str) -> None:

@@ -21,6 +21,7 @@ FORWARD = [
     State.SOURCED,
     State.STOCK_HELD,
     State.AUTHORISED,
+    State.STOCK_KEPT,
     State.PLACED,
 ]
 
@@ -69,7 +70,8 @@ class TestStep:
 
     def test_money_that_may_have_been_asked_for_is_given_up_first(self) -> None:
         """From every state in which money may be kept, a way back leads through VOIDING."""
-        for state in (State.STOCK_HELD, State.ACTION_REQUIRED, State.UNKNOWN, State.AUTHORISED):
+        asked = {State.STOCK_HELD, State.ACTION_REQUIRED, State.UNKNOWN}
+        for state in sorted(asked | {State.AUTHORISED, State.STOCK_KEPT}):
             for outcome, to in MOVES[state].items():
                 if to in UNDO:
                     # A refusal says that nothing is kept.

@@ -56,6 +56,12 @@ class Stock(Protocol):
         The same owner and key give the same reservation. Refusal: OUT_OF_STOCK.
         """
 
+    async def keep(self, reservation: str) -> None:
+        """Makes a held promise stand without end, as often as it is asked for.
+
+        Refusal: RESERVATION_EXPIRED, RESERVATION_ENDED.
+        """
+
     async def release(self, key: str, reservation: str) -> None:
         """Gives the promise back; releasing what has ended changes nothing."""
 
@@ -140,6 +146,11 @@ class GrpcStock:
             if line.backordered_quantity
         )
         return Promised(answer.id, late)
+
+    async def keep(self, reservation: str) -> None:
+        # Without a key: it is the state of the promise that makes it repeatable.
+        request = inventory_pb2.ConfirmReservationRequest(reservation=reservation, held_only=True)
+        await ask(self._caller, "ConfirmReservation", request, _SECONDS)
 
     async def release(self, key: str, reservation: str) -> None:
         request = inventory_pb2.ReleaseReservationRequest(request_id=key, reservation=reservation)

@@ -3,7 +3,9 @@
     CREATED ─lock─▶ CART_LOCKED ─source─▶ SOURCED ─reserve─▶ STOCK_HELD ─authorise─▶ AUTHORISED
                                                               ▲  │                        │
                                           (the next tender) ──┘  │                        │
-              ACTION_REQUIRED (the payer) or UNKNOWN (lost) ◀────┘──▶ AUTHORISED ─write─▶ PLACED
+              ACTION_REQUIRED (the payer) or UNKNOWN (lost) ◀────┘──▶ AUTHORISED          │
+                                                                                          │
+                                                 PLACED ◀─write─ STOCK_KEPT ◀─confirm─────┘
 
     undo, in reverse: VOIDING ─▶ RELEASING ─▶ UNLOCKING ─▶ FAILED | CANCELLED
 
@@ -23,6 +25,10 @@ others live in the driver only. Two writes suffice before an order stands:
   missing from it) and ask for something else under the same key. A write between reservation and
   authorisation would add nothing: what it could tell is what the repeated call answers anyway.
 
+The stock is kept without end before the order is written, not when its news arrive: however long
+those take, no sweeper gives away what an order stands on (ADR 0026). What has run out is not taken
+up again for it: a driver that slept so long may have been undone.
+
 A driver that was overtaken (stopped for longer than its lease) has no time left for calls: their
 deadline is the lease's. One that was stopped in the very moment of calling asks for what its
 successor asks for too, under the same keys, and its own writes are refused by the version. Money
@@ -38,6 +44,7 @@ class State(StrEnum):
     SOURCED = "SOURCED"
     STOCK_HELD = "STOCK_HELD"
     AUTHORISED = "AUTHORISED"
+    STOCK_KEPT = "STOCK_KEPT"
     ACTION_REQUIRED = "ACTION_REQUIRED"
     UNKNOWN = "UNKNOWN"
     PLACED = "PLACED"
@@ -141,8 +148,14 @@ MOVES: dict[State, dict[Outcome, State]] = {
         Outcome.ABANDONED: State.VOIDING,
     },
     State.AUTHORISED: {
-        Outcome.DONE: State.PLACED,
+        Outcome.DONE: State.STOCK_KEPT,
         # The stock may have been given to others by now.
+        Outcome.LATE: State.VOIDING,
+        Outcome.LOST: State.VOIDING,
+        Outcome.ABANDONED: State.VOIDING,
+    },
+    State.STOCK_KEPT: {
+        Outcome.DONE: State.PLACED,
         Outcome.LATE: State.VOIDING,
         Outcome.ABANDONED: State.VOIDING,
     },

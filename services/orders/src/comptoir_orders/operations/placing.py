@@ -120,7 +120,8 @@ class Placing:
             State.STOCK_HELD: paying.authorise,
             State.ACTION_REQUIRED: paying.ask_payer,
             State.UNKNOWN: paying.ask_again,
-            State.AUTHORISED: self._place,
+            State.AUTHORISED: self._keep_stock,
+            State.STOCK_KEPT: self._place,
             State.VOIDING: undo.void,
             State.RELEASING: undo.release,
             State.UNLOCKING: undo.unlock,
@@ -237,11 +238,21 @@ class Placing:
         run.note(reservation=held.id, late=held.late)
         return Outcome.DONE
 
+    async def _keep_stock(self, run: Run) -> Outcome:
+        """From here on it is given back by nobody but us."""
+        if not schedule.still_ours(run.hold_until, self._clock.now()):
+            return run.refuse(Outcome.LATE, errors.interrupted())
+        try:
+            await patiently(lambda: self._stock.keep(run.data.reservation))
+        except errors.OutcomeUnknown as lost:
+            return run.refuse(Outcome.LOST, _unavailable(lost))
+        except Failure:  # it has run out, or whoever took over has given it back
+            return run.refuse(Outcome.LATE, errors.interrupted())
+        return Outcome.DONE
+
     async def _place(self, run: Run) -> Outcome:
         """The order, its fulfilments, its event and the end of the placement, or none of it."""
         now = self._clock.now()
-        if not schedule.still_ours(run.hold_until, now):
-            return run.refuse(Outcome.LATE, errors.interrupted())
         order = _order_of(run, now)
         run.note(number=order.number)
         ended = run.after(State.PLACED, run.data.ended(), None)
