@@ -53,6 +53,8 @@ class Policy:
     """How old a gap must be to be a loss: what has only failed comes again by itself."""
     repair_interval: float = 60.0
     """How often the same missing facts are asked for again."""
+    look_back_interval: float = 600.0
+    """How often it is made sure that what was acknowledged is known; and after each outage."""
     outage_pause: float = 1.0
     """Between two attempts while the stream or the database is away."""
 
@@ -111,7 +113,7 @@ class Consumer:
         self._producer = producer
         self.inbox = Inbox(producer, handlers)
         self._policy = policy
-        self._check_gaps_at = 0.0
+        self._check_gaps_at = self._look_back_at = 0.0
         self._repaired: dict[Gap, float] = {}
         self._retried: set[tuple[str, int]] = set()
         self._unchecked = True
@@ -131,7 +133,9 @@ class Consumer:
                 level = logging.DEBUG if error.not_found else logging.WARNING
                 _log.log(level, "%s cannot be consumed: %s", self._stream, error)
             except Exception as error:  # noqa: BLE001 - a consumer never ends; logged below
-                if not is_outage(error):
+                if is_outage(error):
+                    self._look_back_at = 0.0
+                else:
                     _log.exception("the consumer of %s failed and starts again", self._stream)
             await asyncio.sleep(self._policy.outage_pause)
 
@@ -162,7 +166,7 @@ class Consumer:
             await streams.create_consumer(bus, stream, name, self._types, config)
 
     async def _consume(self) -> None:
-        idle = (self._look_for_gaps, self._policy.gap_check_interval)
+        idle = (self._look_around, self._policy.gap_check_interval)
         pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
         try:
             await pull.open()
@@ -282,9 +286,38 @@ class Consumer:
 
     async def _wait_for_database(self, entries: Sequence[_Entry]) -> None:
         """It is not the event's fault: keep it, and do not count this as a failure of its."""
+        self._look_back_at = 0.0
         for entry in entries:
             await self._answer(entry, b"+WPI")
         await asyncio.sleep(self._policy.outage_pause)
+
+    async def _look_around(self) -> None:
+        """What there is time for while nothing arrives."""
+        await self._look_for_gaps()
+        await self._look_back()
+
+    async def _look_back(self) -> None:
+        """Asks for all that follows the newest fact known here.
+
+        There is none, unless this database is an older copy of itself, as after a fail-over that
+        lost transactions: what was acknowledged before does not come again by itself. Later
+        facts would show the gap; this is for when none come.
+        """
+        now = time.monotonic()
+        if self._kind is not Kind.FACT or now < self._look_back_at:
+            return
+        info = await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._bus.service}")
+        if info["num_pending"] or info["num_ack_pending"]:
+            return  # they are on their way
+        self._look_back_at = now + self._policy.look_back_interval
+        if info["ack_floor"]["stream_seq"] == 0:
+            return  # new here: what was before is history
+        names = [each.name for each in self._types]
+        async with self._transactions.reading() as session:
+            newest = await self.inbox.newest(session, names)
+        await self._bus.client.publish(
+            replay_subject(self._producer), orjson.dumps([int(self._kind), newest + 1, 0, *names])
+        )
 
     async def _look_for_gaps(self) -> None:
         """Facts that never came are asked for again. States have gaps by nature."""

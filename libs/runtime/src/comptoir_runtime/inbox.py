@@ -64,6 +64,14 @@ ON CONFLICT (producer, type) DO UPDATE
 SET contiguous_seq = greatest(inbox_cursor.contiguous_seq, excluded.contiguous_seq),
     gap_until = excluded.gap_until, gap_since = excluded.gap_since"""
 
+# What was taken in is forgotten after a while, where the cursor stands is not.
+_NEWEST = """
+SELECT greatest(
+  (SELECT max(contiguous_seq) FROM inbox_cursor WHERE producer = $1 AND type = ANY ($2::text[])),
+  (SELECT max(newest) FROM unnest($2::text[]) AS wanted (type), LATERAL (
+    SELECT max(producer_seq) AS newest FROM inbox
+    WHERE inbox.producer = $1 AND inbox.type = wanted.type) AS found))"""
+
 _CURSOR_STEP = 1000
 
 
@@ -150,6 +158,11 @@ class Inbox:
         """Moves the cursors on; answers the gaps that are open."""
         found = [await self._advance(session, name) for name in sorted(types)]
         return [gap for gap in found if gap is not None]
+
+    async def newest(self, session: Session, types: Iterable[str]) -> int:
+        """The highest sequence of these types that was taken in; 0 when there is none."""
+        found: int | None = await session.fetchval(_NEWEST, self.producer, list(types))
+        return found or 0
 
     def handles(self, type_name: str) -> bool:
         """Whether there is a handler for this type of event."""

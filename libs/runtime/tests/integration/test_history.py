@@ -1,4 +1,5 @@
-"""F16: the producer's database is an older copy of itself, after its events were consumed.
+"""F16: a database is an older copy of itself: that of a producer whose events were consumed, or of
+who consumed them.
 
 What happens when a standby takes over that had not received everything, or a backup is restored.
 """
@@ -12,9 +13,10 @@ from psycopg import sql
 
 from comptoir_local.databases import DatabaseServer, owner_of
 from comptoir_runtime.bus import Subscription
+from comptoir_runtime.bus.signals import Listener
 from comptoir_runtime.consumer import Policy
 from comptoir_runtime.database import Database, DatabaseSettings
-from comptoir_runtime.outbox import recovery
+from comptoir_runtime.outbox import recovery, replay_subject
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.conftest import TEMPLATE
 from libs.runtime.tests.integration.world import FACTS, STATES, World, record, stop, until
@@ -179,3 +181,50 @@ class TestAnOlderCopy:
         world.consume(HAPPENED, policy=Policy(gap_check_interval=0.05, gap_patience=0))
 
         await world.until_counts(dict.fromkeys(["a", "b", "lost", "gone", "c", "d", "e"], 1))
+
+
+FORGET = """
+WITH lost AS (DELETE FROM inbox WHERE producer_seq > $1),
+undone AS (DELETE FROM thing WHERE id = ANY ($2::text[]))
+UPDATE inbox_cursor SET contiguous_seq = $1, gap_until = NULL, gap_since = NULL"""
+ATTENTIVE = Policy(gap_check_interval=0.05, look_back_interval=0.05)
+
+
+class TestAnOlderCopyOfAConsumer:
+    """It has acknowledged facts that its database knows nothing of, and no later ones come."""
+
+    async def test_what_it_has_forgotten_comes_again(self, world: World, neighbour: World) -> None:
+        world.relay()
+        (task,) = neighbour.consume(HAPPENED)
+        await world.emit(*facts("a", "b"))
+        await world.emit(*facts("lost", "gone"), sample.ThingEnded(thing_id="a"))
+        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "gone"], 1))
+        await until(neighbour.all_taken)
+        await stop(task)
+        async with neighbour.database.transactions() as session:
+            await session.execute(FORGET, 2, ["lost", "gone"])
+        assert await neighbour.counts() == {"a": 1, "b": 1}
+
+        neighbour.consume(HAPPENED, policy=ATTENTIVE)
+
+        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "gone"], 1))
+        assert await world.happened() == ["a", "b", "lost", "gone", "a", "lost", "gone"]
+
+    async def test_who_knows_everything_asks_in_vain(self, world: World, neighbour: World) -> None:
+        world.relay()
+        neighbour.consume(HAPPENED, policy=ATTENTIVE)
+        await world.emit(*facts("a", "b"), sample.ThingEnded(thing_id="a"))
+        await neighbour.until_counts({"a": 1, "b": 1})
+        asked: list[bytes] = []
+        listener = Listener(
+            world.bus, replay_subject(sample.SERVICE), lambda data, _: asked.append(data)
+        )
+
+        async def has_asked() -> bool:
+            return len(asked) > 2
+
+        await until(has_asked)
+        await listener.close()
+        assert len(asked) > 2
+        await world.until_published()
+        assert (await world.stream(FACTS))["messages"] == 3

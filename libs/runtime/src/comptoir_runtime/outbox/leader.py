@@ -43,6 +43,8 @@ class Range:
     kind: Kind
     first: int
     last: int
+    types: tuple[str, ...] = ()
+    """Only these; all when there are none."""
 
 
 class Leader:
@@ -126,9 +128,11 @@ class Leader:
         Of states only those that are still the newest of their thing.
         """
         most = self._most
-        rows = await self._connection.fetch(
-            statements.REPLAY, asked.kind, asked.first, asked.last, most
-        )
+        bounds = (asked.kind, asked.first, asked.last, most)
+        if asked.types:
+            rows = await self._connection.fetch(statements.REPLAY_TYPES, *bounds, list(asked.types))
+        else:
+            rows = await self._connection.fetch(statements.REPLAY, *bounds)
         if not rows:
             return 0, None
         ((part, _, stored),) = await self._store(self._numbering.assign(rows))

@@ -43,8 +43,9 @@ _NO_END = 2**62
 
 
 def replay_subject(service: str) -> str:
-    """Where a range of events is asked for again, as JSON `[kind, first, last]`.
+    """Where a range of events is asked for again, as JSON `[kind, first, last, type, …]`.
 
+    The last may be 0: all that follows. Without types it is all of them.
     The leader answers with their number when the request names where to.
     """
     return f"replay.{service}"
@@ -219,8 +220,8 @@ class Relay:
 
     def _on_replay_asked(self, data: bytes, answer_to: str) -> None:
         try:
-            kind, first, last = map(int, orjson.loads(data))
-            asked = Range(Kind(kind), first, last or _NO_END)
+            kind, first, last, *types = orjson.loads(data)
+            asked = Range(Kind(kind), int(first), int(last) or _NO_END, tuple(map(str, types)))
         except (ValueError, TypeError):
             _log.warning("a request to replay events cannot be read")
             return

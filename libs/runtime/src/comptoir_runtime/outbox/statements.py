@@ -118,13 +118,17 @@ WHERE kind = 2 AND published_at IS NOT NULL AND NOT EXISTS ({_NEWER})
   AND NOT EXISTS (
     SELECT FROM unnest($1::text[]) AS present (subject) WHERE present.subject = this.subject)"""
 
-REPLAY = f"""
+_REPLAY = f"""
 SELECT id, kind, subject, type, payload, headers, created_at, producer_seq, previous_seq
 FROM outbox AS this
 WHERE kind = $1 AND producer_seq BETWEEN $2 AND $3
-  AND published_at IS NOT NULL AND (kind <> 2 OR NOT EXISTS ({_NEWER}))
-ORDER BY producer_seq
-LIMIT $4"""
+  AND published_at IS NOT NULL AND (kind <> 2 OR NOT EXISTS ({_NEWER}))"""
+_BY_SEQUENCE = "ORDER BY producer_seq LIMIT $4"
+REPLAY = f"{_REPLAY} {_BY_SEQUENCE}"
+# Who asks for all that follows has mostly seen it: then no event is looked at.
+REPLAY_TYPES = f"""{_REPLAY} AND type = ANY ($5::text[]) AND EXISTS (
+  SELECT FROM outbox_sequence WHERE type = ANY ($5::text[]) AND last_seq >= $2)
+{_BY_SEQUENCE}"""
 
 # Sweeping walks along the ids, which sort by time: each batch goes on behind the last one, and
 # answers where that is. Nothing is locked for longer than one batch takes.
