@@ -44,6 +44,25 @@ STOCK = (
         },
     ),
     Damage(
+        "stock is held a second time for an order that stands",
+        (
+            ("S3", ("rsv_second", "ord_placed")),
+            ("E1.inventory", ("rsv_second",)),
+            ("E1.inventory", ("rsv_second",)),
+        ),
+        {
+            "inventory": "INSERT INTO reservation SELECT 'rsv_second', owner, 'another',"
+            ' 2, \'[["RAIN", "lyon", 1, 0, 0]]\', expires_at, created_at'
+            " FROM reservation WHERE id = 'rsv_placed';\n"
+            "UPDATE stock_item SET reserved = 3 WHERE sku = 'RAIN'"
+        },
+    ),
+    Damage(
+        "units are missing that nobody waits for",
+        (("S1.waiting", ("RAIN", "lyon")),),
+        {"inventory": "UPDATE stock_item SET reserved = 1, backordered = 1 WHERE sku = 'RAIN'"},
+    ),
+    Damage(
         "a reservation is in two states",
         (
             ("S4", ("rsv_failed", "order/ord_failed")),

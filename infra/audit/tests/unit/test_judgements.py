@@ -230,7 +230,8 @@ class TestLeaked:
     hold = {"id": "rsv_1", "order_id": "ord_1", "state": "HELD"}  # noqa: RUF012 - never changed
 
     def judge(self, **begun: Any) -> list[str]:
-        row = {"state": "FAILED", "ended": True, "order_state": None, "recent": False} | begun
+        row = {"state": "FAILED", "ended": True, "order_state": None, "reservation": None}
+        row |= {"recent": False} | begun
         found = stock.leaked(batch(self.hold, begun={"ord_1": [row]}))
         return [each.expected for each in found]
 
@@ -238,7 +239,11 @@ class TestLeaked:
         assert self.judge(state="SOURCED", ended=False) == []
 
     def test_a_hold_of_an_order_that_stands_is_right(self) -> None:
-        assert self.judge(state="PLACED", order_state="PLACED") == []
+        stands = {"state": "PLACED", "order_state": "PLACED"}
+        assert self.judge(**stands, reservation="rsv_1") == []
+        assert self.judge(**stands, reservation="rsv_2") == [
+            "nothing held, as the order is PLACED with rsv_2"
+        ]
 
     def test_what_has_just_ended_is_in_flight(self) -> None:
         assert self.judge(recent=True) == []
@@ -247,9 +252,8 @@ class TestLeaked:
         assert self.judge() == ["nothing held, as the order is FAILED"]
 
     def test_a_hold_of_a_cancelled_order_is_leaked(self) -> None:
-        assert self.judge(state="PLACED", order_state="CANCELLED") == [
-            "nothing held, as the order is CANCELLED"
-        ]
+        gone = self.judge(state="PLACED", order_state="CANCELLED", reservation="rsv_1")
+        assert gone == ["nothing held, as the order is CANCELLED with rsv_1"]
 
 
 class TestEvents:

@@ -51,6 +51,21 @@ S1 = Within(
     ),
 )
 
+S1_WAITING = Within(
+    id="S1.waiting",
+    statement="every back-ordered unit is one that some promise waits for",
+    services=(INVENTORY,),
+    each=f"""
+    SELECT sku, location, coalesce(backordered, 0) AS backordered, coalesce(waiting, 0) AS waiting
+    FROM ({_STOCK}) AS stock FULL JOIN (SELECT sku, location, sum(units)::bigint AS waiting
+      FROM backorder GROUP BY 1, 2) AS late USING (sku, location)""",
+    # What has come and was not told yet is waited for a moment longer, and by what is only held.
+    wrong="waiting < backordered",
+    tell=lambda row: Difference(
+        _at(row), f"at most {row['waiting']} back-ordered", f"{row['backordered']}"
+    ),
+)
+
 S2 = Within(
     id="S2",
     statement="no more units are promised than movements have left in place, back-orders apart",
@@ -86,7 +101,7 @@ WHERE state IN (1, 2) AND owner LIKE 'order/%' AND created_at < now() - :grace
   AND ({RESERVATIONS})"""
 _BEGUN = """
 SELECT k.order_id AS key, p.state, coalesce(p.next_run_at IS NULL, true) AS ended,
-  o.state AS order_state,
+  o.state AS order_state, o.document->>'reservation' AS reservation,
   coalesce(greatest(p.updated_at, o.updated_at) >= now() - :grace, false) AS recent
 FROM unnest(:keys) AS k (order_id)
   LEFT JOIN process AS p ON p.order_id = k.order_id AND p.kind IN ('PLACEMENT', 'STORE_SALE')
@@ -95,17 +110,24 @@ FROM unnest(:keys) AS k (order_id)
 _DONE_WITH = frozenset({"FULFILLED", "CANCELLED"})
 
 
+def _told(begun: Row) -> str:
+    state: str = begun["order_state"] or begun["state"] or "unknown"
+    return f"{state} with {begun['reservation']}" if begun["reservation"] else state
+
+
 def leaked(batch: Batch) -> Iterator[Difference]:
-    """Open reservations for orders that need them no more, or that never were."""
+    """Open reservations that no order needs: it is over, never was, or stands on another one."""
     for hold in batch.rows:
         begun = batch.of("begun", hold["order_id"])
         if any(each["recent"] for each in begun):
             continue
         running = any(not each["ended"] for each in begun)
-        standing = {each["order_state"] for each in begun} - {None}
-        if running or standing - _DONE_WITH:
+        needed = {
+            each["reservation"] for each in begun if each["order_state"] not in _DONE_WITH | {None}
+        }
+        if running or hold["id"] in needed:
             continue
-        why = sorted({each["order_state"] or each["state"] or "unknown" for each in begun})
+        why = sorted({_told(each) for each in begun})
         yield Difference(
             (hold["id"], hold["order_id"]),
             f"nothing held, as the order is {', '.join(why)}",
@@ -115,7 +137,7 @@ def leaked(batch: Batch) -> Iterator[Difference]:
 
 S3_LEAKED = Across(
     id="S3",
-    statement="no stock is held for an order that is over or never was",
+    statement="no stock is held for an order that is over, never was, or has other stock",
     lead=Query(INVENTORY, _OPEN_FOR_ORDERS),
     joined={"begun": Joined(query=Query(ORDERS, _BEGUN), by=lambda row: [row["order_id"]])},
     compare=leaked,
@@ -161,4 +183,4 @@ S8 = Within(
     tell=lambda row: Difference(_at(row), f"on_hand {row['moved']}", f"on_hand {row['on_hand']}"),
 )
 
-STOCK: tuple[Invariant, ...] = (S1, S2, S3_OVERDUE, S3_LEAKED, S4, S8)
+STOCK: tuple[Invariant, ...] = (S1, S1_WAITING, S2, S3_OVERDUE, S3_LEAKED, S4, S8)
