@@ -2,6 +2,7 @@
 
 from tests.mutations.mutant import Mutant
 from tests.mutations.security import SECURITY
+from tests.mutations.stock import STOCK
 
 _RUNTIME = "libs/runtime/src/comptoir_runtime"
 _RUNTIME_TESTS = "libs/runtime/tests/integration"
@@ -11,8 +12,6 @@ _PAYMENTS = "services/payments/src/comptoir_payments"
 _PAYMENTS_TESTS = "services/payments/tests"
 _CART = "services/cart/src/comptoir_cart"
 _CART_TESTS = "services/cart/tests/integration"
-_STOCK = "services/inventory/src/comptoir_inventory"
-_STOCK_TESTS = "services/inventory/tests/integration"
 
 EVENTS = (
     Mutant(
@@ -125,6 +124,13 @@ ORDER BY position DESC
         f"{_RUNTIME_TESTS}/test_gaps.py",
     ),
     Mutant(
+        "nobody asks for what was acknowledged and forgotten",
+        f"{_RUNTIME}/consumer.py",
+        "        await self._look_for_gaps()\n        await self._look_back()\n",
+        "        await self._look_for_gaps()\n",
+        f"{_RUNTIME_TESTS}/test_history.py -k forgotten_comes_again",
+    ),
+    Mutant(
         "a poisonous event is acknowledged without a dead letter",
         f"{_RUNTIME}/consumer.py",
         "aside = await self.inbox.quarantine(session, event, error, entry.deliveries)",
@@ -165,30 +171,6 @@ ORDER BY position DESC
         "        parent = current_traceparent()\n        self._provider",
         "        parent = None\n        self._provider",
         "libs/runtime/tests/unit/test_telemetry.py -k bears_the_callers_trace",
-    ),
-)
-
-STOCK = (
-    Mutant(
-        "the sweeper takes promises whatever their state",
-        f"{_STOCK}/store/reservations.py",
-        "FROM reservation WHERE state = 1 AND expires_at <= $1",
-        "FROM reservation WHERE expires_at <= $1",
-        f"{_STOCK_TESTS}/test_reservations.py -k leaves_what_was_confirmed",
-    ),
-    Mutant(
-        "stock is promised without its guard",
-        f"{_STOCK}/store/stock.py",
-        "        AND s.reserved + k.held >= 0 AND (k.needed IS NULL OR {_FREE} >= k.needed)\n",
-        "        AND s.reserved + k.held >= 0\n",
-        f"{_STOCK_TESTS}/test_stock.py -k whatever_was_decided",
-    ),
-    Mutant(
-        "what is given back stays promised",
-        f"{_STOCK}/domain/stock.py",
-        "    return Change(units.sku, units.location, promised=-units.units)\n",
-        "    return Change(units.sku, units.location)\n",
-        f"{_STOCK_TESTS}/test_reservations.py -k gives_back_what_was_not_confirmed",
     ),
 )
 
@@ -237,6 +219,13 @@ ORDERS = (
         '                await self._stock.release(f"{run.saved.id}/release", reservation)\n',
         "                pass\n",
         f"{_ORDERS_TESTS}/test_refusals.py -k decline_undoes",
+    ),
+    Mutant(
+        "an order is written on stock that is only held",
+        f"{_ORDERS}/operations/placing.py",
+        "            await patiently(lambda: self._stock.keep(run.data.reservation))\n",
+        "            await patiently(self._stock.places)\n",
+        f"{_ORDERS_TESTS}/test_refusals.py -k kept_before_the_order",
     ),
     Mutant(
         "old news of a payment count as the newest",

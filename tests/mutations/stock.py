@@ -1,0 +1,53 @@
+"""Bugs worth fearing in what is promised of stock."""
+
+from tests.mutations.mutant import Mutant
+
+_STOCK = "services/inventory/src/comptoir_inventory"
+_STOCK_TESTS = "services/inventory/tests/integration"
+
+STOCK = (
+    Mutant(
+        "the sweeper takes promises whatever their state",
+        f"{_STOCK}/store/reservations.py",
+        "FROM reservation WHERE state = 1 AND expires_at <= $1",
+        "FROM reservation WHERE expires_at <= $1",
+        f"{_STOCK_TESTS}/test_reservations.py -k leaves_what_was_confirmed",
+    ),
+    Mutant(
+        "stock is promised without its guard",
+        f"{_STOCK}/store/stock.py",
+        "        AND s.reserved + k.held >= 0 AND (k.needed IS NULL OR {_FREE} >= k.needed)\n",
+        "        AND s.reserved + k.held >= 0\n",
+        f"{_STOCK_TESTS}/test_stock.py -k whatever_was_decided",
+    ),
+    Mutant(
+        "what has come for one promise leaves with another",
+        f"{_STOCK}/operations/reservations.py",
+        "    await _require_come(session, reservation, units)\n",
+        "",
+        f"{_STOCK_TESTS}/test_selling.py -k leaves_with_nobody_else",
+    ),
+    Mutant(
+        "supply is locked before the places it comes to",
+        f"{_STOCK}/operations/selling.py",
+        "    await terms_changed(session, board, sorted({each.sku for each in supply}))\n"
+        "    await store.announce(session, supply)\n",
+        "    await store.announce(session, supply)\n"
+        "    await terms_changed(session, board, sorted({each.sku for each in supply}))\n",
+        f"{_STOCK_TESTS}/test_locks.py -k announced",
+    ),
+    Mutant(
+        "what has expired is promised again to whoever is late",
+        f"{_STOCK}/operations/reservations.py",
+        "        if held_only:\n            raise errors.ReservationExpired(reservation.id)\n",
+        "",
+        f"{_STOCK_TESTS}/test_reservations.py -k confirms_only_what_is_held",
+    ),
+    Mutant(
+        "what is given back stays promised",
+        f"{_STOCK}/domain/stock.py",
+        "    return Change(units.sku, units.location, promised=-units.units)\n",
+        "    return Change(units.sku, units.location)\n",
+        f"{_STOCK_TESTS}/test_reservations.py -k gives_back_what_was_not_confirmed",
+    ),
+)
