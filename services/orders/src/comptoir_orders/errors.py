@@ -48,6 +48,10 @@ class CheckoutUnavailable(Unavailable):
     """A part of the checkout does not answer; nothing is held and nothing is charged."""
 
 
+class OrderUnderWay(FailedPrecondition):
+    """What is told of an order came before the order was written: to be told again."""
+
+
 class QuoteInconsistent(FailedPrecondition):
     """The amounts of the quote do not add up, or nobody knows how the goods get there."""
 

@@ -7,6 +7,7 @@ import pytest
 from comptoir.inventory.v1 import events_pb2 as inventory_pb2
 from comptoir.orders.v1 import order_pb2
 from comptoir_orders.domain.sourcing import Beyond
+from comptoir_orders.errors import OrderUnderWay
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_runtime.timestamps import timestamp
 from comptoir_testing.harness import ServiceHarness
@@ -81,6 +82,28 @@ class TestBackorders:
         await shop.ship(waiting.id)
         done = await shop.until_captured(order.id, "74.90")
         assert done.state == order_pb2.Order.STATE_FULFILLED
+
+    async def test_goods_that_come_while_the_order_is_written_are_told_again(
+        self, shop: Shop
+    ) -> None:
+        refusals: list[str] = []
+
+        async def they_come(point: str) -> None:
+            if point == "keep done":
+                (hold,) = shop.town.stock.holds.values()
+                with pytest.raises(OrderUnderWay) as refusal:
+                    await shop.harness.deliver(covered(hold.owner.removeprefix("order/")))
+                refusals.append(refusal.value.reason)
+
+        shop.town.at = they_come
+        order = await ordered(shop)
+        await shop.harness.deliver(covered(order.id))
+
+        assert refusals == ["ORDER_UNDER_WAY"]
+        assert [each.state for each in (await shop.get(order.id)).fulfilments] == [
+            PROPOSED,
+            PROPOSED,
+        ]
 
     async def test_news_of_another_location_or_owner_change_nothing(self, shop: Shop) -> None:
         order = await ordered(shop)

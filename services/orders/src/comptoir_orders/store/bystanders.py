@@ -28,6 +28,10 @@ WITH nudged AS (
 SELECT state, next_run_at IS NULL AS ended, EXISTS (SELECT FROM nudged) AS nudged
 FROM process WHERE order_id = $1 AND kind = 'PLACEMENT'"""
 
+_IS_PLACED_NOW = """
+SELECT EXISTS (SELECT FROM process
+  WHERE order_id = $1 AND kind = 'PLACEMENT' AND next_run_at IS NOT NULL)"""
+
 _OVERDUE = f"""
 SELECT {READ} FROM process
 WHERE next_run_at IS NOT NULL AND deadline <= $1 AND (deadline, id) > ($2, $3)
@@ -70,6 +74,12 @@ async def nudge(session: Session, order: str) -> str | None:
         if row["ended"]:
             state: str = row["state"]
             return state
+
+
+async def is_placed_now(session: Session, order: str) -> bool:
+    """Whether the placement of an order is still under way."""
+    found: bool = await session.fetchval(_IS_PLACED_NOW, order)
+    return found
 
 
 async def overdue(
