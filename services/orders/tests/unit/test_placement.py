@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comptoir_orders.domain.placement import (
+    BEFORE_ASKING,
     DURABLE,
     MOVES,
     TERMINAL,
@@ -79,4 +80,4 @@ class TestStep:
         assert MOVES[State.SOURCED][Outcome.LATE] is State.VOIDING
 
     def test_what_waits_is_written(self) -> None:
-        assert WAITING | TERMINAL | {State.CREATED, State.SOURCED} == DURABLE
+        assert WAITING | TERMINAL | {State.CREATED} | BEFORE_ASKING == DURABLE

@@ -14,7 +14,7 @@ whoever brings it, beside the driver; the driver hears it with its next write, a
 places the order is refused once it is there. So either the order stood first, or it never will.
 
 What is written down, and why no more. A state in `DURABLE` is written before the next step, the
-others live in the driver only. Two writes suffice before an order stands:
+others live in the driver only. Three writes suffice before an order stands:
 
 - CREATED, before anything is asked of anybody: from then on somebody will finish or undo.
   Locking the cart is repeatable by the placement's id, so a successor simply locks again.
@@ -24,6 +24,10 @@ others live in the driver only. Two writes suffice before an order stands:
   written before the reservation, because planning again would see less stock (our own hold is
   missing from it) and ask for something else under the same key. A write between reservation and
   authorisation would add nothing: what it could tell is what the repeated call answers anyway.
+
+- AUTHORISED, with the reservation, before it is asked to be kept: what is kept never runs out. A
+  driver that was overtaken and has another reservation than its successor must not keep that, as
+  nobody would ever release it; its write is refused before it can ask.
 
 The stock is kept without end before the order is written, not when its news arrive: however long
 those take, no sweeper gives away what an order stands on (ADR 0026). What has run out is not taken
@@ -83,10 +87,12 @@ TERMINAL = frozenset({State.PLACED, State.FAILED, State.CANCELLED})
 DURABLE = TERMINAL | {
     State.CREATED,
     State.SOURCED,
+    State.AUTHORISED,
     State.ACTION_REQUIRED,
     State.UNKNOWN,
 }
 UNDO = frozenset({State.VOIDING, State.RELEASING, State.UNLOCKING})
+BEFORE_ASKING = frozenset({State.SOURCED, State.AUTHORISED})
 WAITING = frozenset({State.ACTION_REQUIRED, State.UNKNOWN})
 FORWARD = frozenset(State) - UNDO - TERMINAL
 
@@ -186,7 +192,7 @@ def step(state: State, outcome: Outcome) -> State:
 
 def is_written(came_from: State, state: State) -> bool:
     """Whether a driver writes the row before it goes on from `state`."""
-    return state is State.SOURCED or (state in UNDO and came_from not in UNDO)
+    return state in BEFORE_ASKING or (state in UNDO and came_from not in UNDO)
 
 
 def is_parked(came_from: State, state: State) -> bool:
