@@ -87,6 +87,7 @@ async def neighbours() -> AsyncIterator[Neighbours]:
         "GetAvailability": _availability,
         "ListLocations": lambda _: inventory_pb2.ListLocationsResponse(),
         "Reserve": lambda request: stock_pb2.Reservation(id="rsv_1", owner=request.owner),
+        "ConfirmReservation": lambda _: stock_pb2.Reservation(id="rsv_1"),
         "ReleaseReservation": lambda _: stock_pb2.Reservation(id="rsv_1"),
         "AuthorisePayment": _authorised,
     }
@@ -184,6 +185,7 @@ async def test_an_order_through_real_channels(
     assert asked["AuthorisePayment"].request_id == f"{placement.id}/authorise"
     assert asked["AuthorisePayment"].amount == euros("54.90")
     assert asked["AuthorisePayment"].payer == "cus_test"
+    assert asked["ConfirmReservation"].reservation == "rsv_1"
 
 
 async def test_a_decline_comes_through_and_everything_is_given_back(
