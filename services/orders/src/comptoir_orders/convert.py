@@ -1,6 +1,7 @@
 """Requests to values, placements to messages; orders and fulfilments as in the events."""
 
 from collections.abc import Sequence
+from datetime import UTC
 
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
@@ -67,10 +68,13 @@ _FULFILMENT_STATES: dict[int, FulfilmentState] = {
 
 def order_filter(request: pb.ListOrdersRequest) -> OrderFilter:
     """Which orders a request means; whose they may be is decided elsewhere."""
+    from_time, before = request.placed_from_time, request.placed_before_time
     return OrderFilter(
         state=_ORDER_STATES.get(request.state),
         channel=request.channel or None,
         needs_review=request.needs_review,
+        placed_from=from_time.ToDatetime(UTC) if request.HasField("placed_from_time") else None,
+        placed_before=before.ToDatetime(UTC) if request.HasField("placed_before_time") else None,
     )
 
 

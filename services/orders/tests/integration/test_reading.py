@@ -1,7 +1,9 @@
 import asyncio
 from contextlib import aclosing
+from datetime import timedelta
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
@@ -182,6 +184,27 @@ class TestListOrders:
         assert await listed(shop.office, customer="cus_other") == {other.order}
         assert await listed(shop.office, channel="mobile") == {other.order}
         assert await listed(shop.office, state=order_pb2.Order.STATE_CANCELLED) == set()
+
+    async def test_those_of_a_time_are_found(self, shop: Shop, clock: ManualClock) -> None:
+        placed = []
+        for _ in range(3):
+            placed.append((await shop.order()).id)
+            clock.advance(60)
+        first, second, third = placed
+        begin, end = Timestamp(), Timestamp()
+        begin.FromDatetime(clock.now() - timedelta(seconds=120))
+        end.FromDatetime(clock.now() - timedelta(seconds=60))
+
+        async def listed(wanted: pb.ListOrdersRequest) -> list[str]:
+            answer = await shop.harness.call("ListOrders", wanted, shop.office)
+            return [order.id for order in answer.orders]
+
+        since = pb.ListOrdersRequest(placed_from_time=begin)
+        until = pb.ListOrdersRequest(placed_before_time=end)
+        both = pb.ListOrdersRequest(placed_from_time=begin, placed_before_time=end)
+        assert await listed(since) == [third, second]
+        assert await listed(until) == [second, first]
+        assert await listed(both) == [second]
 
     async def test_only_staff_name_another_customer(self, shop: Shop) -> None:
         with pytest.raises(RemoteFailure) as refused:

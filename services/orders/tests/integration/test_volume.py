@@ -1,5 +1,7 @@
 """What is read of tables that are full of what is over."""
 
+from datetime import timedelta
+
 import pytest
 
 from comptoir_orders.domain.fulfilments import FulfilmentState
@@ -43,6 +45,18 @@ async def test_orders_are_found_without_reading_those_nobody_asked_for(
     async with harness.transactions() as session:
         before = await rows_read(session, "orders")
         found = await orders.page(session, wanted, 51, None)
+        fetched = await rows_read(session, "orders") - before
+
+    assert ([each.id for each in found], fetched) == ([order], 1)
+
+
+async def test_orders_of_a_time_are_found_without_reading_those_of_others(
+    harness: ServiceHarness, order: str
+) -> None:
+    first = orders.Filter(placed_before=harness.clock.now() + timedelta(seconds=1))
+    async with harness.transactions() as session:
+        before = await rows_read(session, "orders")
+        found = await orders.page(session, first, 51, None)
         fetched = await rows_read(session, "orders") - before
 
     assert ([each.id for each in found], fetched) == ([order], 1)

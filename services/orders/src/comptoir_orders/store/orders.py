@@ -81,6 +81,8 @@ class Filter:
     state: tuple[OrderState, ...] | None = None
     channel: str | None = None
     needs_review: bool = False
+    placed_from: datetime | None = None
+    placed_before: datetime | None = None
 
 
 async def place(session: Session, before: Process, after: Process, order: Order) -> None:
@@ -188,6 +190,10 @@ async def page(
         where.add("channel = {}", wanted.channel)
     if wanted.needs_review:
         where.add("review <> '{{}}'::jsonb")
+    if wanted.placed_from is not None:
+        where.add("placed_at >= {}", wanted.placed_from)
+    if wanted.placed_before is not None:
+        where.add("placed_at < {}", wanted.placed_before)
     if after is not None:
         where.add("(placed_at, id) < ({}, {})", *after)
     most = where.parameter(size)
