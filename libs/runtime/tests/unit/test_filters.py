@@ -23,3 +23,31 @@ def test_conditions_and_values_are_numbered_together() -> None:
         "WHERE customer = $1 AND review <> '{}'::jsonb AND (placed_at, id) < ($2, $3)"
     )
     assert (limit, where.values) == ("$4", ["cus_1", 7, "ord_1", 50])
+
+
+def test_a_list_goes_on_after_a_row_in_its_order() -> None:
+    where = Where()
+
+    order = where.walk(("placed_at", "id"), (7, "ord_1"), descending=True)
+
+    assert str(where) == "WHERE (placed_at, id) < ($1, $2)"
+    assert (order, where.values) == ("ORDER BY placed_at DESC, id DESC", [7, "ord_1"])
+
+
+def test_a_list_of_few_among_many_is_sorted_by_what_they_have_in_common() -> None:
+    where = Where()
+
+    order = where.walk(("created_at", "id"), (7, "ful_1"), among=("location", "LYO"))
+
+    assert str(where) == (
+        "WHERE location >= $1 AND location <= $2 AND (location, created_at, id) > ($3, $4, $5)"
+    )
+    assert order == "ORDER BY location, created_at, id"
+    assert where.values == ["LYO", "LYO", "LYO", 7, "ful_1"]
+
+
+def test_the_first_page_begins_anywhere() -> None:
+    where = Where()
+
+    assert where.walk(("id",), None) == "ORDER BY id"
+    assert (str(where), where.values) == ("", [])

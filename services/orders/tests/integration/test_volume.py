@@ -26,6 +26,15 @@ INSERT INTO fulfilment SELECT (jsonb_populate_record(fulfilment, jsonb_build_obj
 FROM fulfilment CROSS JOIN generate_series(1, $1::int) AS n"""
 
 
+# Statistics of a time when there was nothing else.
+_ONLY_OLD = (
+    "UPDATE orders SET channel = 'marketplace'",
+    "UPDATE fulfilment SET location = 'far_away'",
+    "ANALYZE orders",
+    "ANALYZE fulfilment",
+)
+
+
 @pytest.fixture
 async def order(harness: ServiceHarness, town: Town) -> str:
     """The one order that stands, before and after thousands that are over."""
@@ -78,3 +87,40 @@ async def test_fulfilments_are_found_without_reading_those_nobody_asked_for(
         fetched = await rows_read(session, "fulfilment") - before
 
     assert ([each.fulfilment.order for each in found], fetched) == ([order], 1)
+
+
+async def test_what_statistics_do_not_know_is_not_looked_for_among_everything(
+    harness: ServiceHarness, order: str
+) -> None:
+    """A channel or a location is new, or was too small to be seen."""
+    async with harness.transactions() as session:
+        for statement in _ONLY_OLD:
+            await session.execute(statement)
+
+    async with harness.transactions() as session:
+        before = await rows_read(session, "orders"), await rows_read(session, "fulfilment")
+        sold = await orders.page(session, orders.Filter(channel="web"), 51, None)
+        sent = await fulfilments.page(session, fulfilments.Filter(location=LYON), 51, None)
+        read = await rows_read(session, "orders"), await rows_read(session, "fulfilment")
+
+    assert (sold, sent, read) == ([], [], before)
+
+
+async def test_pages_of_a_channel_and_of_a_location_follow_each_other(
+    harness: ServiceHarness, order: str
+) -> None:
+    async with harness.transactions() as session:
+        channel, location = orders.Filter(channel="marketplace"), fulfilments.Filter("far_away")
+        before = await rows_read(session, "orders")
+        first = await orders.page(session, channel, 3, None)
+        last = first[-1].placed_at, first[-1].id
+        second = await orders.page(session, channel, 3, last)
+        fetched = await rows_read(session, "orders") - before
+        early = await fulfilments.page(session, location, 3, None)
+        end = early[-1].created_at, early[-1].fulfilment.id
+        late = await fulfilments.page(session, location, 3, end)
+
+    newest = [f"ord_old{OLD - number}" for number in range(6)]
+    assert ([each.id for each in first + second], fetched) == (newest, 6)
+    oldest = [f"ful_old{OLD - number}" for number in range(6)]
+    assert [each.fulfilment.id for each in early + late] == oldest

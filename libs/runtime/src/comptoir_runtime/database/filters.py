@@ -1,5 +1,7 @@
 """Lists that callers may filter."""
 
+from collections.abc import Sequence
+
 
 class Where:
     """The conditions that a caller has given, of those there could be.
@@ -23,6 +25,33 @@ class Where:
         """The parameter of a value that stands outside of the conditions, such as a limit."""
         self.values.append(value)
         return f"${len(self.values)}"
+
+    def walk(
+        self,
+        keys: Sequence[str],
+        after: Sequence[object] | None,
+        *,
+        among: tuple[str, object] | None = None,
+        descending: bool = False,
+    ) -> str:
+        """Has the list go on after the row with these values of its keys; answers its ORDER BY.
+
+        `among`, a column and its value, leaves out the others by a range that is sorted by first:
+        only an index that begins with the column will do. With `=` that of the keys alone would do
+        as well, and is taken as long as statistics know no other value: it reads everything.
+        """
+        columns, last = list(keys), None if after is None else list(after)
+        if among is not None:
+            column, value = among
+            self.add(f"{column} >= {{}} AND {column} <= {{}}", value, value)
+            columns.insert(0, column)
+            if last is not None:
+                last.insert(0, value)
+        if last is not None:
+            sign, places = "<" if descending else ">", ", ".join("{}" for _ in last)
+            self.add(f"({', '.join(columns)}) {sign} ({places})", *last)
+        direction = " DESC" if descending else ""
+        return "ORDER BY " + ", ".join(f"{column}{direction}" for column in columns)
 
     def __str__(self) -> str:
         return f"WHERE {' AND '.join(self._conditions)}" if self._conditions else ""

@@ -89,21 +89,16 @@ async def page(
 ) -> list[Listed]:
     """Up to `size` fulfilments, oldest first, after the one with this time and id."""
     where = Where()
-    for column, value in (
-        ("location", wanted.location),
-        ("state", wanted.state),
-        ("order_id", wanted.order),
-    ):
+    for column, value in (("state", wanted.state), ("order_id", wanted.order)):
         if value is not None:
             where.add(f"{column} = {{}}", value)
     if wanted.state in _OPEN:
         where.add(_STILL_OPEN)
-    if after is not None:
-        where.add("(created_at, id) > ({}, {})", *after)
+    location = None if wanted.location is None else ("location", wanted.location)
+    order = where.walk(("created_at", "id"), after, among=location)
     most = where.parameter(size)
     rows = await session.fetch(
-        f"SELECT {_COLUMNS} FROM fulfilment {where} ORDER BY created_at, id LIMIT {most}",
-        *where.values,
+        f"SELECT {_COLUMNS} FROM fulfilment {where} {order} LIMIT {most}", *where.values
     )
     return [Listed(_fulfilment(row), row["created_at"]) for row in rows]
 

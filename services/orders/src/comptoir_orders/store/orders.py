@@ -186,20 +186,17 @@ async def page(
         where.add("state = ANY({}::text[])", list(wanted.state))
         if _OPEN.issuperset(wanted.state):
             where.add(_STILL_OPEN)
-    if wanted.channel is not None:
-        where.add("channel = {}", wanted.channel)
     if wanted.needs_review:
         where.add("review <> '{{}}'::jsonb")
     if wanted.placed_from is not None:
         where.add("placed_at >= {}", wanted.placed_from)
     if wanted.placed_before is not None:
         where.add("placed_at < {}", wanted.placed_before)
-    if after is not None:
-        where.add("(placed_at, id) < ({}, {})", *after)
+    channel = None if wanted.channel is None else ("channel", wanted.channel)
+    order = where.walk(("placed_at", "id"), after, among=channel, descending=True)
     most = where.parameter(size)
     rows = await session.fetch(
-        f"SELECT {_READ} FROM orders {where} ORDER BY placed_at DESC, id DESC LIMIT {most}",
-        *where.values,
+        f"SELECT {_READ} FROM orders {where} {order} LIMIT {most}", *where.values
     )
     parcels = await fulfilment_store.of_orders(session, [row["id"] for row in rows])
     return [replace(_order(row), fulfilments=parcels.get(row["id"], ())) for row in rows]
