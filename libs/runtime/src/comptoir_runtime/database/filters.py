@@ -41,15 +41,19 @@ class Where:
         as well, and is taken as long as statistics know no other value: it reads everything.
         """
         columns, last = list(keys), None if after is None else list(after)
+        beyond, before = ("<", ">") if descending else (">", "<")
         if among is not None:
             column, value = among
-            self.add(f"{column} >= {{}} AND {column} <= {{}}", value, value)
-            columns.insert(0, column)
-            if last is not None:
+            self.add(f"{column} {before}= {{}}", value)
+            if last is None:
+                self.add(f"{column} {beyond}= {{}}", value)
+            else:
+                # The row says where to begin. Said twice, the index begins with the first one.
                 last.insert(0, value)
+            columns.insert(0, column)
         if last is not None:
-            sign, places = "<" if descending else ">", ", ".join("{}" for _ in last)
-            self.add(f"({', '.join(columns)}) {sign} ({places})", *last)
+            places = ", ".join("{}" for _ in last)
+            self.add(f"({', '.join(columns)}) {beyond} ({places})", *last)
         direction = " DESC" if descending else ""
         return "ORDER BY " + ", ".join(f"{column}{direction}" for column in columns)
 
