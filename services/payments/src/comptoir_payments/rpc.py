@@ -205,13 +205,12 @@ class PaymentsService:
         self, request: pb.ListDiscrepanciesRequest, call: Call
     ) -> pb.ListDiscrepanciesResponse:
         page = paging.parse(request)
-        after = str(page.after[0]) if page.after else ""
         found = await list_discrepancies(
-            call.session, request.provider, request.report, after, page.size + 1
+            call.session, request.provider, request.report, page.after, page.size + 1
         )
         shown = found[: page.size]
         more = len(found) > len(shown)
-        token = paging.token([shown[-1].key], request) if more else ""
+        token = paging.token(shown[-1].key, request) if more else ""
         return convert.discrepancies(shown, token)
 
     @query

@@ -1,8 +1,10 @@
 """A provider's settlement report, and what may differ between it and our books."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 
 class LineKind(StrEnum):
@@ -66,14 +68,61 @@ class Imported:
     booked: int
 
 
+Key: TypeAlias = tuple[Any, ...]
+"""Where a discrepancy stands in its list: a line's number and what is wrong with it, or, after all
+lines, when an operation moved money that none tells of, as ISO text, and the operation's id."""
+
+Amount: TypeAlias = tuple[int, str]
+"""Minor units and currency."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
-    key: str
-    """Where it stands in the list."""
+    key: Key
     kind: Difference
     line: str
     operation: str
     payment: str
-    reported: tuple[int, str] | None
-    """Minor units and currency."""
-    booked: tuple[int, str] | None
+    reported: Amount | None
+    booked: Amount | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A line about an operation beside what our books say of it."""
+
+    number: int
+    line: str
+    reported: Amount
+    fee: Amount
+    operation: str
+    """Empty as long as it is none of ours."""
+    payment: str
+    booked: Amount | None
+    booked_fee: Amount | None
+    """What the provider told at the capture; None when it told nothing."""
+    is_second: bool
+    """Whether an earlier line is about the same operation."""
+
+    def differences(self) -> Iterator[Discrepancy]:
+        """What is wrong with the line, in the order of the list."""
+        if self.booked is None:
+            yield self._difference(Difference.UNEXPECTED, self.reported, None)
+        elif self.is_second:
+            yield self._difference(Difference.DUPLICATE, self.reported, self.booked)
+        else:
+            if self.reported != self.booked:
+                yield self._difference(Difference.AMOUNT, self.reported, self.booked)
+            if self.booked_fee is not None and self.fee != self.booked_fee:
+                yield self._difference(Difference.FEE, self.fee, self.booked_fee)
+
+    def _difference(self, kind: Difference, reported: Amount, booked: Amount | None) -> Discrepancy:
+        return Discrepancy(
+            key=(self.number, kind),
+            kind=kind,
+            line=self.line,
+            operation=self.operation,
+            payment=self.payment,
+            reported=reported,
+            booked=booked,
+        )

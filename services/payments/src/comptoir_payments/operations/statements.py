@@ -1,6 +1,7 @@
 """Taking in a provider's settlement report, and listing where it and our books differ."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from comptoir_payments import store
 from comptoir_payments.domain import ledger
@@ -9,12 +10,15 @@ from comptoir_payments.domain.statements import (
     Booking,
     Discrepancy,
     Imported,
+    Key,
     Line,
     LineKind,
     Statement,
 )
 from comptoir_runtime.database import Session
 from comptoir_runtime.ids import new_id
+
+_FIRST = datetime.fromtimestamp(0, UTC), ""
 
 
 async def import_report(session: Session, statement: Statement, lines: Sequence[Line]) -> Imported:
@@ -50,7 +54,31 @@ def _transfer(session: Session, statement: Statement, booking: Booking) -> Trans
 
 
 async def list_discrepancies(
-    session: Session, provider: str, report: str, after: str, limit: int
+    session: Session, provider: str, report: str, after: Key, limit: int
 ) -> list[Discrepancy]:
-    """Differences as they are now, after the one with key `after`."""
-    return await store.differences(session, provider, report, after, limit)
+    """Differences as they are now, after the one with key `after`; from the first one if empty."""
+    match after:
+        case (str(moved), str(operation)):
+            found, since = [], (datetime.fromisoformat(moved), operation)
+        case _:
+            found, since = await _about_lines(session, provider, report, after, limit), _FIRST
+    if len(found) < limit:
+        found += await store.missing_operations(
+            session, provider, report, since, limit - len(found)
+        )
+    return found[:limit]
+
+
+async def _about_lines(
+    session: Session, provider: str, report: str, after: Key, limit: int
+) -> list[Discrepancy]:
+    number = after[0] if after else 0
+    found: list[Discrepancy] = []
+    while len(found) < limit:
+        lines = await store.doubtful_lines(session, provider, report, number, limit)
+        for line in lines:
+            found += (each for each in line.differences() if each.key > after)
+        if len(lines) < limit:
+            break
+        number = lines[-1].number + 1
+    return found

@@ -1,6 +1,7 @@
 """Every query and every lock of payments."""
 
 from comptoir_payments.store.answers import keep_answer
+from comptoir_payments.store.differences import doubtful_lines, missing_operations
 from comptoir_payments.store.ledger import balances, post_transfer
 from comptoir_payments.store.notices import (
     DueNotice,
@@ -43,7 +44,6 @@ from comptoir_payments.store.purses import (
 from comptoir_payments.store.statements import (
     add_lines,
     count_lines,
-    differences,
     match_lines,
     note_booking,
     open_statement,
@@ -64,7 +64,7 @@ __all__ = [
     "count_lines",
     "count_open",
     "create_payment",
-    "differences",
+    "doubtful_lines",
     "fenced",
     "find_by_reference",
     "find_payment",
@@ -78,6 +78,7 @@ __all__ = [
     "let_go",
     "lock_payment",
     "match_lines",
+    "missing_operations",
     "newest_payments",
     "note_attempt",
     "note_booking",

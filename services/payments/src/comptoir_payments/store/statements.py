@@ -3,19 +3,13 @@
 from collections.abc import Sequence
 
 from comptoir_payments.domain.ledger import fee_account
-from comptoir_payments.domain.statements import (
-    Booking,
-    Difference,
-    Discrepancy,
-    Imported,
-    Line,
-    LineKind,
-    Statement,
-)
+from comptoir_payments.domain.statements import Booking, Imported, Line, LineKind, Statement
 from comptoir_payments.errors import ReportLineChanged, ReportPeriodDiffers
-from comptoir_runtime.database import Row, Session
+from comptoir_payments.store.differences import EARLIER
+from comptoir_runtime.database import Session
 
-# Imports of a provider come one after the other: an operation that two reports name has one fee.
+# Imports of a provider come one after the other: an operation that two reports name has one fee,
+# and of its lines the first one stays the first, as none that came before it is committed later.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7207103, hashtext($1))"
 
 _OPEN = """
@@ -47,16 +41,25 @@ LIMIT 1"""
 
 # All lines of the report that match nothing yet: an operation may have ended since they came.
 # That the operation's reference is not empty follows, but only said is it found by its index.
-_MATCH = """
-UPDATE provider_report_line known SET operation_id = operation.id
+# What is compared here never changes again: a line that agrees need not be looked at any more.
+_MATCH = f"""
+UPDATE provider_report_line line SET operation_id = operation.id,
+  agrees = line.amount = operation.amount AND line.currency = payment.currency
+    AND NOT {EARLIER.format("operation.id")}
+    AND NOT EXISTS (
+      SELECT FROM ledger_entry entry WHERE entry.operation_id = operation.id
+        AND entry.account = $3 AND (entry.amount, entry.currency) <> (line.fee, line.currency))
 FROM operation JOIN payment ON payment.id = operation.payment_id
-WHERE known.provider = $1 AND known.report_id = $2 AND known.operation_id IS NULL
-  AND known.provider_reference <> '' AND operation.provider_reference = known.provider_reference
+WHERE line.provider = $1 AND line.report_id = $2 AND line.operation_id IS NULL
+  AND line.provider_reference <> '' AND operation.provider_reference = line.provider_reference
   AND operation.provider_reference <> ''
-  AND payment.provider = known.provider AND operation.kind = known.kind
-  AND operation.state = 'succeeded'"""
+  AND payment.provider = line.provider AND operation.kind = line.kind
+  AND operation.state = 'succeeded'
+RETURNING operation.id"""
+_REPORTED = "DELETE FROM unreported_operation WHERE operation_id = ANY($1::text[])"
 
-# The first line about an operation counts; a fee that was told at the capture is booked already.
+# The first line about an operation counts; a fee that was told at the capture is booked already,
+# and one that a later line was matched to first is booked by that.
 _TO_BOOK = """
 SELECT line, kind, currency, CASE WHEN kind IN ('fee', 'payout') THEN amount ELSE fee END AS amount,
   coalesce(operation_id, '') AS operation_id
@@ -70,6 +73,9 @@ WHERE provider = $1 AND report_id = $2 AND transfer_id IS NULL
     AND NOT EXISTS (
       SELECT FROM ledger_entry
       WHERE ledger_entry.operation_id = known.operation_id AND account = $3)
+    AND (
+      SELECT kind FROM ledger_transfer
+      WHERE ledger_transfer.operation_id = 'fee_' || known.operation_id) IS NULL
   END
 ORDER BY number"""
 _BOOKED = """
@@ -79,46 +85,6 @@ _COUNT = """
 SELECT count(operation_id) AS matched,
   count(*) FILTER (WHERE kind IN ('fee', 'payout')) AS booked
 FROM provider_report_line WHERE provider = $1 AND report_id = $2 AND line = ANY($3::text[])"""
-
-# The period is asked for first, so that only its transfers are read.
-_DIFFERENCES = """
-WITH known AS (
-  SELECT *, EXISTS (
-      SELECT FROM provider_report_line earlier
-      WHERE earlier.operation_id = line.operation_id AND earlier.number < line.number
-    ) AS is_second
-  FROM provider_report_line line
-  WHERE provider = $1 AND report_id = $2 AND kind IN ('capture', 'refund')
-), found (kind, line, operation_id, payment_id, reported, reported_in, booked, booked_in) AS (
-  SELECT 'unexpected', line, '', '', amount, currency, NULL::bigint, ''
-  FROM known WHERE operation_id IS NULL
-  UNION ALL
-  SELECT CASE WHEN is_second THEN 'duplicate' ELSE 'amount' END, line, operation.id, payment.id,
-    known.amount, known.currency, operation.amount, payment.currency
-  FROM known JOIN operation ON operation.id = operation_id
-  JOIN payment ON payment.id = operation.payment_id
-  WHERE is_second OR known.amount <> operation.amount OR known.currency <> payment.currency
-  UNION ALL
-  SELECT 'fee', line, operation.id, operation.payment_id, fee, known.currency, entry.amount,
-    entry.currency
-  FROM known JOIN operation ON operation.id = known.operation_id
-  JOIN ledger_entry entry ON entry.operation_id = operation.id AND entry.account = $3
-  WHERE NOT is_second AND (fee <> entry.amount OR known.currency <> entry.currency)
-  UNION ALL
-  SELECT 'missing', '', operation.id, payment.id, NULL, '', operation.amount, payment.currency
-  FROM ledger_transfer
-  JOIN operation ON operation.id = ledger_transfer.operation_id AND means = ''
-    AND operation.kind <> 'dispute_lost' -- only ours: the provider took it with the dispute
-  JOIN payment ON payment.id = operation.payment_id AND payment.provider = $1
-  WHERE posted_at >= (SELECT starts_at FROM provider_report WHERE provider = $1 AND id = $2)
-    AND posted_at < (SELECT ends_at FROM provider_report WHERE provider = $1 AND id = $2)
-    AND NOT EXISTS (
-    SELECT FROM provider_report_line line WHERE line.operation_id = operation.id)
-)
-SELECT * FROM (
-  SELECT (kind || ':' || line || ':' || operation_id) COLLATE "C" AS key, found.* FROM found
-) listed
-WHERE key > $4 ORDER BY key LIMIT $5"""
 
 
 async def open_statement(session: Session, statement: Statement) -> None:
@@ -162,8 +128,9 @@ async def add_lines(session: Session, statement: Statement, lines: Sequence[Line
 
 async def match_lines(session: Session, statement: Statement) -> list[Booking]:
     """Matches what can be matched, and answers what has to be booked."""
-    await session.execute(_MATCH, statement.provider, statement.id)
     fees = fee_account(statement.provider)
+    matched = await session.fetch(_MATCH, statement.provider, statement.id, fees)
+    session.send(_REPORTED, [row["id"] for row in matched])
     rows = await session.fetch(_TO_BOOK, statement.provider, statement.id, fees)
     return [
         Booking(
@@ -186,26 +153,3 @@ async def count_lines(
     )
     assert row is not None, "a count is always answered"
     return Imported(new, row["matched"], row["booked"])
-
-
-async def differences(
-    session: Session, provider: str, report: str, after: str, limit: int
-) -> list[Discrepancy]:
-    """Where a report and the books differ now, in the order of their keys, after `after`."""
-    rows = await session.fetch(_DIFFERENCES, provider, report, fee_account(provider), after, limit)
-    return [
-        Discrepancy(
-            key=row["key"],
-            kind=Difference(row["kind"]),
-            line=row["line"],
-            operation=row["operation_id"],
-            payment=row["payment_id"],
-            reported=_amount(row, "reported"),
-            booked=_amount(row, "booked"),
-        )
-        for row in rows
-    ]
-
-
-def _amount(row: Row, name: str) -> tuple[int, str] | None:
-    return None if row[name] is None else (row[name], row[f"{name}_in"])

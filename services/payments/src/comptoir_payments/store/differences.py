@@ -1,0 +1,112 @@
+"""Where a settlement report and the books differ: only what may differ is read and compared.
+
+A line that was found to agree is marked, an operation that no line tells of is listed. What is
+marked or listed is only where to look: what differs is compared when it is asked for.
+"""
+
+from datetime import datetime
+
+from comptoir_payments.domain.ledger import fee_account
+from comptoir_payments.domain.statements import Amount, Compared, Difference, Discrepancy
+from comptoir_runtime.database import Row, Session
+
+EARLIER = """EXISTS (
+    SELECT FROM provider_report_line earlier
+    WHERE earlier.provider = line.provider
+      AND earlier.provider_reference = line.provider_reference
+      AND earlier.provider_reference <> '' AND earlier.kind = line.kind
+      AND earlier.number < line.number
+      AND (earlier.operation_id IS NULL OR earlier.operation_id = {}))"""
+"""Whether an earlier line is about the same operation, matched to it or not."""
+
+# What is looked up for each row is said with a limit: so it is by its index, one row after the
+# other until the page is full, whatever the planner thinks of how many there are.
+
+# Operations are looked for again: one may have ended since the lines were matched.
+_DOUBTFUL = f"""
+SELECT line.number, line.line, line.amount, line.currency, line.fee, line.currency AS fee_in,
+  ours.id, ours.payment_id, ours.amount AS booked, ours.currency AS booked_in,
+  entry.amount AS booked_fee, entry.currency AS booked_fee_in,
+  {EARLIER.format("ours.id")} AS is_second
+FROM provider_report_line line
+LEFT JOIN LATERAL (
+  SELECT operation.id, operation.payment_id, operation.amount, payment.currency
+  FROM operation JOIN payment ON payment.id = operation.payment_id
+  WHERE operation.provider_reference = line.provider_reference
+    AND operation.provider_reference <> '' AND operation.kind = line.kind
+    AND operation.state = 'succeeded' AND payment.provider = line.provider
+    AND (line.operation_id IS NULL OR line.operation_id = operation.id)
+  ORDER BY operation.id LIMIT 1) ours ON true
+LEFT JOIN ledger_entry entry ON entry.operation_id = ours.id AND entry.account = $3
+WHERE line.provider = $1 AND line.report_id = $2 AND line.kind IN ('capture', 'refund')
+  AND NOT line.agrees AND line.number >= $4
+ORDER BY line.number LIMIT $5"""
+
+# Read from where the report or the page begins. An operation that has ended since the lines were
+# matched is told of by one that is not.
+_MISSING = """
+SELECT missing.posted_at, ours.id, ours.payment_id, ours.amount, ours.currency
+FROM unreported_operation missing
+CROSS JOIN LATERAL (
+  SELECT operation.id, operation.payment_id, operation.amount, payment.currency,
+    operation.provider_reference, operation.kind
+  FROM operation JOIN payment ON payment.id = operation.payment_id
+  WHERE operation.id = missing.operation_id LIMIT 1) ours
+WHERE missing.provider = $1
+  AND (missing.posted_at, missing.operation_id) > (
+    (SELECT greatest(starts_at, $3) FROM provider_report WHERE provider = $1 AND id = $2), $4)
+  AND missing.posted_at <
+    (SELECT ends_at FROM provider_report WHERE provider = $1 AND id = $2)
+  AND (
+    SELECT line FROM provider_report_line WHERE operation_id = missing.operation_id LIMIT 1
+  ) IS NULL
+  AND (
+    SELECT line FROM provider_report_line
+    WHERE provider = $1 AND provider_reference = ours.provider_reference
+      AND provider_reference <> '' AND kind = ours.kind AND operation_id IS NULL LIMIT 1
+  ) IS NULL
+ORDER BY missing.posted_at, missing.operation_id LIMIT $5"""
+
+
+async def doubtful_lines(
+    session: Session, provider: str, report: str, number: int, limit: int
+) -> list[Compared]:
+    """Lines from `number` on that may differ from our books, in the order they came."""
+    rows = await session.fetch(_DOUBTFUL, provider, report, fee_account(provider), number, limit)
+    return [
+        Compared(
+            number=row["number"],
+            line=row["line"],
+            reported=(row["amount"], row["currency"]),
+            fee=(row["fee"], row["fee_in"]),
+            operation=row["id"] or "",
+            payment=row["payment_id"] or "",
+            booked=_amount(row, "booked"),
+            booked_fee=_amount(row, "booked_fee"),
+            is_second=row["is_second"],
+        )
+        for row in rows
+    ]
+
+
+async def missing_operations(
+    session: Session, provider: str, report: str, after: tuple[datetime, str], limit: int
+) -> list[Discrepancy]:
+    """Operations in a report's time that no line of any report tells of, as they moved money."""
+    rows = await session.fetch(_MISSING, provider, report, *after, limit)
+    return [
+        Discrepancy(
+            key=(row["posted_at"].isoformat(), row["id"]),
+            kind=Difference.MISSING,
+            line="",
+            operation=row["id"],
+            payment=row["payment_id"],
+            reported=None,
+            booked=(row["amount"], row["currency"]),
+        )
+        for row in rows
+    ]
+
+
+def _amount(row: Row, name: str) -> Amount | None:
+    return None if row[name] is None else (row[name], row[f"{name}_in"])
