@@ -43,7 +43,10 @@ class Table:
     unique: Sequence[str] = ()
     in_turn: Sequence[str] = ()
     guards: Sequence[str] = field(default=())
-    """Triggers that are off meanwhile, as they would look at each row: look at all afterwards."""
+    """Triggers that are off meanwhile, as they would look at each row: look at all afterwards.
+
+    The sums of movements stay what they are: copies give and take in turn.
+    """
 
 
 _PAID = "SELECT id FROM payment WHERE state = 'captured' AND refunding_amount = 0"
@@ -83,7 +86,13 @@ TABLES: Mapping[str, Sequence[Table]] = {
     ),
     "inventory": (
         Table("reservation", "state = 3", ("id", "owner"), ("request_id",)),
-        Table("movement", "units < 0", ("id",), in_turn=("units",)),
+        Table(
+            "movement",
+            "units < 0",
+            ("id",),
+            in_turn=("units",),
+            guards=("movement_summed",),
+        ),
     ),
 }
 

@@ -82,6 +82,8 @@ class StockItemRow(SQLModel, table=True):
     version: int = Field(sa_column=_integer(BigInteger))
     backordered: int = Field(sa_column=_integer(server_default="0"))
     low_stock: int = Field(sa_column=_integer(server_default="0"))
+    moved: int = Field(sa_column=_integer(BigInteger, server_default="0"))
+    """The sum of the movements: a trigger keeps it, no statement of the service does."""
 
 
 class SupplyRow(SQLModel, table=True):

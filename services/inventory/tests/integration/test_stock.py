@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
+import psycopg
 import pytest
 
 from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
-from comptoir_inventory.domain.stock import Change
+from comptoir_inventory.domain.stock import Change, Movement, Reason
 from comptoir_inventory.store import stock as stock_store
+from comptoir_runtime import migrations
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
+from comptoir_testing.reading import rows_read
 from services.inventory.tests import factories
 from services.inventory.tests.factories import WRITER, import_requests, key, wanted
 
@@ -229,6 +233,40 @@ class TestBooks:
             "A@lyon promised: 1, not 0",
         ]
 
+    async def test_a_look_reads_no_movement(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        for _ in range(5):
+            await adjust(harness, -1)
+        async with harness.transactions() as session:
+            await session.execute("UPDATE stock_item SET on_hand = 99")
+            before = await rows_read(session, "movement")
+            found = await stock_store.moved_otherwise(session, 10)
+            fetched = await rows_read(session, "movement") - before
+        assert (found, fetched) == ([("A", "lyon", 99, 0)], 0)
+
+    async def test_nothing_is_moved_where_there_is_no_stock(self, harness: ServiceHarness) -> None:
+        now = harness.clock.now()
+        stray = Movement("mov_1", "A", "nowhere", 3, Reason.RECEIPT, "", "shop", now)
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="no stock of A at nowhere"):
+            async with harness.transactions() as session:
+                await stock_store.add_movements(session, [stray])
+        async with harness.transactions.reading() as session:
+            assert await session.fetchval("SELECT count(*) FROM movement") == 0
+
+    async def test_what_was_moved_before_sums_were_kept_is_summed_by_the_migration(
+        self, harness: ServiceHarness, owner_url: str
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        await upload(harness, 1, ("A", "lyon", 7), ("B", "lyon", 3))
+        await asyncio.to_thread(_forget_sums, owner_url)
+
+        await asyncio.to_thread(migrations.run, "comptoir_inventory", owner_url)
+
+        async with harness.transactions.reading() as session:
+            sums = await session.fetch("SELECT sku, moved FROM stock_item ORDER BY sku")
+        assert [(row["sku"], row["moved"]) for row in sums] == [("A", 7), ("B", 3)]
+        assert await factories.differences(harness) == []
+
     async def test_the_database_refuses_to_wake_a_promise_that_ended(
         self, harness: ServiceHarness
     ) -> None:
@@ -253,3 +291,11 @@ class TestBooks:
 
         assert changed == []
         assert await factories.figures(harness, "A") == (2, 1, 1)
+
+
+def _forget_sums(owner_url: str) -> None:
+    """The database as it was when nobody had summed anything."""
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("ALTER TABLE stock_item ALTER COLUMN moved DROP NOT NULL")
+        owner.execute("UPDATE stock_item SET moved = NULL")
+        owner.execute("UPDATE alembic_version SET version_num = '0007'")

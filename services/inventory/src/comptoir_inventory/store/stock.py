@@ -136,11 +136,10 @@ taken AS (
     )) RETURNING sku
 ) SELECT DISTINCT sku FROM taken
 """
+# The database sums the movements of a place as they are written.
 DIFFERENCES = """
-SELECT s.sku, s.location, s.on_hand, coalesce(sum(m.units), 0)::bigint AS moved
-FROM stock_item s LEFT JOIN movement m USING (sku, location)
-GROUP BY s.sku, s.location, s.on_hand HAVING s.on_hand <> coalesce(sum(m.units), 0)
-ORDER BY s.sku, s.location LIMIT $1
+SELECT sku, location, on_hand, moved FROM stock_item WHERE on_hand <> moved
+ORDER BY sku, location LIMIT $1
 """
 # Lines are [sku, location, units, consumed, released, ...].
 UNPROMISED = """
@@ -242,15 +241,15 @@ async def movements(
 ) -> list[tuple[int, Movement]]:
     """Movements below a position, newest first, each with its position."""
     where = Where()
-    where.add("position < {}", before)
     if sku:
         where.add("sku = {}", sku)
-    if location:
+    if sku and location:
         where.add("location = {}", location)
+    place = ("location", location) if location and not sku else None
+    order = where.walk(("position",), (before,), among=place, descending=True)
     most = where.parameter(size)
     rows = await session.fetch(
-        f"SELECT {_MOVEMENT} FROM movement {where} ORDER BY position DESC LIMIT {most}",
-        *where.values,
+        f"SELECT {_MOVEMENT} FROM movement {where} {order} LIMIT {most}", *where.values
     )
     return [(row["position"], _movement(row)) for row in rows]
 
