@@ -330,6 +330,27 @@ ORDERS = (
 
 PAYMENTS = (
     Mutant(
+        "two reports that tell of the same are taken in beside each other",
+        f"{_PAYMENTS}/store/statements.py",
+        "    await session.execute(_TURN, statement.provider)\n",
+        "",
+        f"{_PAYMENTS_TESTS}/integration/test_discrepancies.py -k come_at_once",
+    ),
+    Mutant(
+        "a line of another amount is not compared again",
+        f"{_PAYMENTS}/store/statements.py",
+        "agrees = line.amount = operation.amount AND",
+        "agrees =",
+        f"{_PAYMENTS_TESTS}/integration/test_discrepancies.py -k nothing_twice",
+    ),
+    Mutant(
+        "a line is not compared with what has ended since it came",
+        f"{_PAYMENTS}/store/differences.py",
+        "    AND (line.operation_id IS NULL OR line.operation_id = operation.id)\n",
+        "    AND line.operation_id = operation.id\n",
+        f"{_PAYMENTS_TESTS}/integration/test_discrepancies.py -k explained_once",
+    ),
+    Mutant(
         "more may be given back than was taken",
         f"{_PAYMENTS}/domain/payments.py",
         "    left = payment.refundable\n",
