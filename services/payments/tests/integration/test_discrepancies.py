@@ -3,7 +3,7 @@
 import asyncio
 import operator
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import psycopg
 import pytest
@@ -13,8 +13,7 @@ from comptoir.payments.v1 import report_pb2
 from comptoir_payments import store
 from comptoir_payments.domain import ledger
 from comptoir_payments.domain.ledger import Transfer, TransferKind
-from comptoir_payments.domain.statements import Line, LineKind, Statement
-from comptoir_payments.operations.statements import import_report, list_discrepancies
+from comptoir_payments.operations.statements import list_discrepancies
 from comptoir_runtime import migrations
 from comptoir_runtime.database import Session
 from comptoir_testing.harness import ServiceHarness
@@ -116,9 +115,6 @@ async def all_differences(session: Session, report: str) -> list[tuple[str, str,
     return sorted((row["kind"], row["line"], row["operation"]) for row in rows)
 
 
-SOMEBODY_WAITS = """
-SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"""
 _KEPT = """
 SELECT (SELECT array_agg(operation_id ORDER BY operation_id) FROM unreported_operation),
   (SELECT array_agg(agrees ORDER BY number) FROM provider_report_line)"""
@@ -168,36 +164,6 @@ class TestPages:
             places = [lines.index(line) if line else len(lines) for _, line, _ in found]
             assert places == sorted(places)
         assert len(expected) == 11
-
-    async def test_of_two_reports_that_come_at_once_the_later_is_the_second(
-        self, harness: ServiceHarness
-    ) -> None:
-        await many_captures(harness, 1)
-        now = harness.clock.now()
-        first = Statement("sandbox", "rep_1", now - timedelta(hours=1), now + timedelta(hours=1))
-        line = Line(
-            line="1",
-            kind=LineKind.CAPTURE,
-            reference="op_1",
-            currency="EUR",
-            amount=4200,
-            fee=FEE,
-            booked_at=now,
-        )
-        second = factories.line("op_1", fee="0.25")
-
-        async with harness.transactions() as session:
-            await import_report(session, first, [line])
-            importing = asyncio.create_task(take_in(harness, second, report="rep_2"))
-
-            async def waits_or_is_done() -> bool:
-                return importing.done() or bool(await session.fetchval(SOMEBODY_WAITS))
-
-            await until(waits_or_is_done)
-        await importing
-
-        found = [told(await walk(harness, 10, report))[:-1] for report in ("rep_1", "rep_2")]
-        assert found == [[], [("DUPLICATE", second.line, "pop_1")]]
 
     async def test_what_there_was_before_is_marked_and_noted_by_the_migration(
         self, harness: ServiceHarness, owner_url: str
