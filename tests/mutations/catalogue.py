@@ -4,6 +4,7 @@ from tests.mutations.mutant import Mutant
 from tests.mutations.payments import PAYMENTS
 from tests.mutations.security import SECURITY
 from tests.mutations.stock import STOCK
+from tests.mutations.stopping import STOPPING
 
 _RUNTIME = "libs/runtime/src/comptoir_runtime"
 _RUNTIME_TESTS = "libs/runtime/tests/integration"
@@ -25,10 +26,10 @@ EVENTS = (
         f"{_RUNTIME}/consumer.py",
         """        await self._commit(entries)
         for entry in entries:
-            await self._answer(entry, b"+ACK")
+            await self._answer(entry.message, b"+ACK")
 """,
         """        for entry in entries:
-            await self._answer(entry, b"+ACK")
+            await self._answer(entry.message, b"+ACK")
         await self._commit(entries)
 """,
         f"{_RUNTIME_TESTS}/test_consumer.py -k one_transaction",
@@ -327,4 +328,4 @@ ORDERS = (
     ),
 )
 
-MUTANTS = (*EVENTS, *STOCK, *CART, *ORDERS, *PAYMENTS, *SECURITY)
+MUTANTS = (*EVENTS, *STOCK, *CART, *ORDERS, *PAYMENTS, *SECURITY, *STOPPING)

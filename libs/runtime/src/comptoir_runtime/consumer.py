@@ -4,25 +4,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
+from typing import Any
 
 import nats.errors
 import orjson
 
+from comptoir_runtime.arrivals import Entry, as_part_of, read
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
-from comptoir_runtime.bus.pull import ConsumerLost, Pull, delivery
+from comptoir_runtime.bus.pull import DRAIN_SECONDS, ConsumerLost, Pull
 from comptoir_runtime.bus.subscription import Handler, Subscription
 from comptoir_runtime.database import Database, Session
 from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.event_options import EventType, Kind, stream_name
-from comptoir_runtime.inbox import Delivered, Gap, Inbox
+from comptoir_runtime.inbox import Gap, Inbox
 from comptoir_runtime.outbox.relay import replay_subject
 from comptoir_runtime.pace import Pace
-from comptoir_runtime.telemetry import TRACEPARENT, counter, gauge, names, within
+from comptoir_runtime.telemetry import counter, gauge, names
 
 _log = logging.getLogger(__name__)
 _consumed = counter(names.MESSAGING_CLIENT_CONSUMED_MESSAGES)
@@ -44,6 +44,8 @@ class Policy:
     """How long an event that failed waits for its next delivery; the last one repeats."""
     quarantine_after: int = 8
     """Deliveries of an event that fails each time."""
+    failures: int = 3
+    """How often this process must have seen it fail: what was handed back was delivered, too."""
     trials: int = 3
     """How often the process may end while it handles one event alone; then it is not even tried."""
     ack_wait: float = 30.0
@@ -57,18 +59,11 @@ class Policy:
     """How often it is made sure that what was acknowledged is known; and after each outage."""
     outage_pause: float = 1.0
     """Between two attempts while the stream or the database is away."""
+    grace: float = 5.0
+    """How long what is under way may take to end when the process stops."""
 
 
 DEFAULT_POLICY = Policy()
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A message and what was read from it; `event` is None when it is not one of ours."""
-
-    message: Message
-    event: Delivered | None
-    deliveries: int
 
 
 def consumers(
@@ -115,17 +110,24 @@ class Consumer:
         self._policy = policy
         self._check_gaps_at = self._look_back_at = 0.0
         self._repaired: dict[Gap, float] = {}
-        self._retried: set[tuple[str, int]] = set()
+        self._failures: dict[tuple[str, int], int] = {}
         self._unchecked = True
         self._pace = Pace()
+        self._pull: Pull | None = None
+        self._under_way: dict[str, Message] = {}
+        self._at_work = asyncio.Lock()
+        self._runner: asyncio.Task[Any] | None = None
+        self._stopping = False
 
     async def run(self) -> None:
-        """Takes in events until it is cancelled; outages are waited out."""
-        while True:
+        """Takes in events until it is stopped or cancelled; outages are waited out."""
+        self._runner = asyncio.current_task()
+        while not self._stopping:
             await self._bus.connected()
             try:
                 await self._open()
-                await self._consume()
+                if not self._stopping:
+                    await self._consume()
             except (ConsumerLost, BusUnavailable) as reason:
                 _log.debug("consuming %s again: %s", self._stream, reason)
             except ApiError as error:
@@ -138,6 +140,25 @@ class Consumer:
                 else:
                     _log.exception("the consumer of %s failed and starts again", self._stream)
             await asyncio.sleep(self._policy.outage_pause)
+
+    async def stop(self) -> None:
+        """Begins nothing more: what is under way has its time to end, the rest is handed back.
+
+        Whoever else takes in this stream gets it at once. `run` ends, or may be cancelled now.
+        """
+        self._stopping = True
+        if self._pull is not None:
+            self._pull.finish()
+        if not await self._rests_within(self._policy.grace) and self._runner is not None:
+            self._runner.cancel()
+            await self._rests_within(2 * DRAIN_SECONDS)
+
+    async def _rests_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds), self._at_work:
+                return True
+        except TimeoutError:
+            return False
 
     async def measure(self) -> None:
         """Tells what the stream still has for this service."""
@@ -168,20 +189,30 @@ class Consumer:
     async def _consume(self) -> None:
         idle = (self._look_around, self._policy.gap_check_interval)
         pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
-        try:
-            await pull.open()
-            while True:
-                messages = await pull.next(self._pace)
-                self._unchecked = True
-                entries = [_read(message) for message in messages]
-                _consumed.add(len(entries), (self._stream,))
-                _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
-                await self._take_in(entries)
-                await self._look_for_gaps()
-        finally:
-            await pull.close()
+        async with self._at_work:
+            self._pull = pull
+            try:
+                await pull.open()
+                while messages := await pull.next(self._pace):
+                    self._under_way = {message.reply: message for message in messages}
+                    self._unchecked = True
+                    entries = [read(message) for message in messages]
+                    _consumed.add(len(entries), (self._stream,))
+                    _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
+                    await self._take_in(entries)
+                    await self._look_for_gaps()
+            finally:
+                self._pull = None
+                await self._hand_back(await pull.close())
 
-    async def _take_in(self, entries: list[_Entry]) -> None:
+    async def _hand_back(self, untouched: list[Message]) -> None:
+        """What failed by our own fault waits; what nobody has begun, or will end, need not."""
+        begun = self._under_way.values() if self._stopping else ()
+        for message in (*begun, *untouched):
+            await self._say(message, b"-NAK")
+        self._under_way = {}
+
+    async def _take_in(self, entries: list[Entry]) -> None:
         """All at once if possible, and one by one if not."""
         fresh = [entry for entry in entries if entry.deliveries < _SUSPICIOUS_AFTER]
         suspicious = [entry for entry in entries if entry.deliveries >= _SUSPICIOUS_AFTER]
@@ -197,43 +228,53 @@ class Consumer:
         if suspicious:
             await self._try_each(suspicious)
 
-    async def _try_each(self, entries: list[_Entry]) -> None:
+    async def _try_each(self, entries: list[Entry]) -> None:
         """One of these may be what ends the process: whichever it is must be found out."""
         events = [entry.event for entry in entries if entry.event is not None]
         async with self._transactions.reading() as session:
             trials = await self.inbox.trials(session, events)
 
-        def unfinished(entry: _Entry) -> int:
+        def unfinished(entry: Entry) -> int:
             return 0 if entry.event is None else trials.get(entry.event.id, 0)
 
         for entry in sorted(entries, key=unfinished):
+            if self._stopping:
+                return
             if unfinished(entry) >= self._policy.trials:
                 await self._quarantine(entry, "the process ended each time it was handled")
                 continue
             if entry.event is not None:
                 async with self._transactions() as session:
                     await self.inbox.begin_trial(session, entry.event)
-            await self._one_by_one([entry])
+            await self._alone(entry, [entry])
 
-    async def _one_by_one(self, entries: list[_Entry]) -> None:
+    async def _one_by_one(self, entries: list[Entry]) -> None:
         for entry in entries:
-            while True:
-                try:
-                    await self._effect([entry])
-                    break
-                except Exception as error:  # noqa: BLE001 - whatever a handler raises
-                    if not is_outage(error):
-                        await self._failed(entry, error)
-                        break
-                await self._wait_for_database(entries)
+            if self._stopping:
+                return
+            await self._alone(entry, entries)
 
-    async def _effect(self, entries: Sequence[_Entry]) -> None:
+    async def _alone(self, entry: Entry, others: list[Entry]) -> None:
+        """Again and again while the database is away; but once, although the process stops."""
+        while True:
+            try:
+                await self._effect([entry])
+                return
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises
+                if not is_outage(error):
+                    await self._failed(entry, error)
+                    return
+            if self._stopping:
+                return
+            await self._wait_for_database(others)
+
+    async def _effect(self, entries: Sequence[Entry]) -> None:
         """Effects and inbox rows in one transaction, then the acknowledgements."""
         await self._commit(entries)
         for entry in entries:
-            await self._answer(entry, b"+ACK")
+            await self._answer(entry.message, b"+ACK")
 
-    async def _commit(self, entries: Sequence[_Entry]) -> None:
+    async def _commit(self, entries: Sequence[Entry]) -> None:
         events = [entry.event for entry in entries if entry.event is not None]
         if not events:
             return
@@ -245,50 +286,59 @@ class Consumer:
                 await self.inbox.end_trial(session, events[0])
 
         await self._transactions.run(take_in)
-        if self._retried:
-            self._retried.difference_update((event.type, event.sequence) for event in events)
+        if self._failures:
+            for event in events:
+                self._failures.pop((event.type, event.sequence), None)
 
-    async def _failed(self, entry: _Entry, error: Exception) -> None:
-        name = entry.event.type if entry.event is not None else entry.message.subject
-        with _as_part_of(entry.event):
+    async def _failed(self, entry: Entry, error: Exception) -> None:
+        event = entry.event
+        name = event.type if event is not None else entry.message.subject
+        with as_part_of(event):
             _log.warning(
                 "an event of type %s failed on delivery %d", name, entry.deliveries, exc_info=error
             )
-        if entry.deliveries >= self._policy.quarantine_after:
-            await self._quarantine(entry, error)
-            return
-        if entry.event is not None:
-            self._retried.add((entry.event.type, entry.event.sequence))
+        policy = self._policy
+        if event is not None:
+            failures = self._failures.get((event.type, event.sequence), 0) + 1
+            if entry.deliveries >= policy.quarantine_after and failures >= policy.failures:
+                await self._quarantine(entry, error)
+                return
+            self._failures[event.type, event.sequence] = failures
             if entry.deliveries >= _SUSPICIOUS_AFTER:
                 async with self._transactions() as session:
-                    await self.inbox.end_trial(session, entry.event)
-        delays = self._policy.delays
-        delay = delays[min(entry.deliveries, len(delays)) - 1]
-        await self._answer(entry, b"-NAK " + orjson.dumps({"delay": round(delay * _SECOND)}))
+                    await self.inbox.end_trial(session, event)
+        delay = policy.delays[min(entry.deliveries, len(policy.delays)) - 1]
+        again = b"-NAK " + orjson.dumps({"delay": round(delay * _SECOND)})
+        await self._answer(entry.message, again)
 
-    async def _quarantine(self, entry: _Entry, error: BaseException | str) -> None:
+    async def _quarantine(self, entry: Entry, error: BaseException | str) -> None:
         event = entry.event
         if event is not None:
             async with self._transactions() as session:
                 aside = await self.inbox.quarantine(session, event, error, entry.deliveries)
-            self._retried.discard((event.type, event.sequence))
+            self._failures.pop((event.type, event.sequence), None)
             if aside:
-                with _as_part_of(event):
+                with as_part_of(event):
                     _log.error("event %s of type %s is in quarantine", event.id, event.type)
-        await self._answer(entry, b"+TERM")
+        await self._answer(entry.message, b"+TERM")
 
-    async def _answer(self, entry: _Entry, answer: bytes) -> None:
+    async def _answer(self, message: Message, answer: bytes) -> None:
+        """The last word on a message."""
+        self._under_way.pop(message.reply, None)
+        await self._say(message, answer)
+
+    async def _say(self, message: Message, answer: bytes) -> None:
         try:
-            await self._bus.client.publish(entry.message.reply, answer)
+            await self._bus.client.publish(message.reply, answer)
         except (nats.errors.Error, OSError, BusUnavailable):
             # The effect is committed; delivered again, the inbox will know the event.
             _log.debug("an answer was lost with the connection")
 
-    async def _wait_for_database(self, entries: Sequence[_Entry]) -> None:
+    async def _wait_for_database(self, entries: Sequence[Entry]) -> None:
         """It is not the event's fault: keep it, and do not count this as a failure of its."""
         self._look_back_at = 0.0
         for entry in entries:
-            await self._answer(entry, b"+WPI")
+            await self._say(entry.message, b"+WPI")
         await asyncio.sleep(self._policy.outage_pause)
 
     async def _look_around(self) -> None:
@@ -335,7 +385,7 @@ class Consumer:
             asked_at = self._repaired.get(gap, float("-inf"))
             if gap.since > overdue or now - asked_at < self._policy.repair_interval:
                 continue
-            if any(name == gap.type and gap.covers(seq) for name, seq in self._retried):
+            if any(name == gap.type and gap.covers(seq) for name, seq in self._failures):
                 continue  # not lost: it failed here and will be delivered again
             self._repaired[gap] = now
             _log.warning("%s: %d to %d are missing; asking again", gap.type, gap.first, gap.last)
@@ -343,27 +393,3 @@ class Consumer:
                 replay_subject(self._producer),
                 orjson.dumps([int(self._kind), gap.first, gap.last]),
             )
-
-
-def _read(message: Message) -> _Entry:
-    headers = message.headers or {}
-    deliveries = delivery(message)[0]
-    try:
-        event = Delivered(
-            UUID(headers["ce-id"]),
-            headers["ce-type"],
-            message.subject,
-            message.data,
-            int(headers["Comptoir-Sequence"]),
-            int(headers["Comptoir-Previous-Sequence"]),
-            headers,
-        )
-    except (KeyError, ValueError):
-        _log.error("a message on %s is not an event and is ignored", message.subject)
-        return _Entry(message, None, deliveries)
-    return _Entry(message, event, deliveries)
-
-
-def _as_part_of(event: Delivered | None) -> AbstractContextManager[None]:
-    """What is said of an event is found with what was said of its cause."""
-    return within(None if event is None else event.headers.get(TRACEPARENT))

@@ -41,7 +41,7 @@ from comptoir_runtime.auth import (
 from comptoir_runtime.bus import Bus, Limits, Subscription
 from comptoir_runtime.channel import open_channel
 from comptoir_runtime.clock import Clock
-from comptoir_runtime.consumer import consumers
+from comptoir_runtime.consumer import Consumer, consumers
 from comptoir_runtime.database import Database, DatabaseSettings, Transactions
 from comptoir_runtime.dead_letters import DeadLetters
 from comptoir_runtime.errors import DatabaseUnavailable, Failure
@@ -231,6 +231,7 @@ class Service:
             measured = measuring.Measuring(runtime.database.background, parts.looks, takers)
             work += [measured.run, event_loop.watch]
         await stack.enter_async_context(supervised(work))
+        stack.push_async_callback(_stop, takers)
         self._server = server
         self.address = await server.start()
         # Stopped first: callers leave before what serves them does.
@@ -358,6 +359,11 @@ async def serve(name: str, settings: S, build: Build[S], migrations_package: str
 def _usage(error: SettingsError) -> int:
     sys.stderr.write(f"settings: {error}\n")
     return 2
+
+
+async def _stop(takers: Iterable[Consumer]) -> None:
+    """All of them at once: there is one grace period for all."""
+    await asyncio.gather(*(each.stop() for each in takers))
 
 
 async def _purge(transactions: Transactions, hours: int) -> None:

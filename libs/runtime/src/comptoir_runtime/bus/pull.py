@@ -26,6 +26,8 @@ _HEARTBEAT_SECONDS = 2
 SILENCE_SECONDS = 7.0
 # Before we believe it: what has come while this process was busy is still on its way to us.
 _ONCE_MORE_SECONDS = 0.1
+# How long to wait, at the end, for what is on its way.
+DRAIN_SECONDS = 1.0
 # Without a message for this long, ask whether there should have been one.
 IDLE_SECONDS = 15.0
 
@@ -67,6 +69,7 @@ class Pull:
         self._buffer: list[Message] = []
         self._wanted = 0
         self._lost: str | None = None
+        self._finished = False
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._heard_at = time.monotonic()
@@ -82,22 +85,37 @@ class Pull:
         self._inbox = self._bus.new_inbox()
         self._subscription = await self._bus.subscribe(f"{self._inbox}.*", self._on_message)
 
-    async def close(self) -> None:
-        """Stops listening; messages not yet taken are delivered again to whoever is next."""
+    def finish(self) -> None:
+        """From now on `next` takes nothing; whoever waits in it is told."""
+        self._finished = True
+        self._arrived.set()
+        self._enough.set()
+
+    async def close(self) -> list[Message]:
+        """Stops listening; the messages that have come and were not taken, to be handed back.
+
+        After `finish` what is on its way is among them.
+        """
         self._stop_observing()
         if self._subscription is not None:
             try:
-                await self._subscription.unsubscribe()
-            except (nats.errors.Error, OSError):
+                if self._finished and self._bus.is_connected:
+                    async with asyncio.timeout(DRAIN_SECONDS):
+                        # nats-py says nothing about its type.
+                        await self._subscription.drain()  # type: ignore[no-untyped-call]
+                else:
+                    await self._subscription.unsubscribe()
+            except (nats.errors.Error, OSError, TimeoutError):
                 pass  # it ended with its connection
+        return self._buffer
 
     async def next(self, pace: Pace | None = None) -> list[Message]:
-        """What has arrived, at most one batch; waits when there is nothing.
+        """What has arrived, at most one batch; waits when there is nothing. None after `finish`.
 
         With a `pace` more is gathered while messages keep coming, until there is a whole batch.
         Raises `ConsumerLost` when the consumer has to be opened again.
         """
-        while not self._buffer:
+        while not (self._buffer or self._finished):
             if self._lost is not None:
                 raise ConsumerLost(self._lost)
             self._arrived.clear()
@@ -109,6 +127,8 @@ class Pull:
                 await self._nothing_came()
         if pace is not None:
             await self._gather(pace)
+        if self._finished:
+            return []
         self._check_at = time.monotonic() + IDLE_SECONDS
         taken = self._buffer[: self._batch]
         del self._buffer[: self._batch]
