@@ -11,7 +11,7 @@ from comptoir_audit.settings import database_variable
 from comptoir_local.databases import auditor_of, owner_of
 from comptoir_local.nats_users import ADMINISTRATOR, as_configuration
 from comptoir_local.stack import BACKENDS, PROVIDER, SERVICES
-from comptoir_testing.environments import called_by, needed_by, settings_of
+from comptoir_testing.environments import called_by, longest_stop, needed_by, settings_of
 from infra.compose.tests.project import FOLDER, Service, config, example, services
 
 ROOT = FOLDER.parents[1]
@@ -140,6 +140,14 @@ class TestProject:
 
     def test_nats_syncs_always(self) -> None:
         assert "\n  sync_interval: always\n" in (FOLDER / "nats/nats.conf").read_text()
+
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_a_service_has_time_to_drain(self, service: str) -> None:
+        found = services()[service]
+        grace = re.fullmatch(r"(\d+)s", found["stop_grace_period"])
+
+        assert grace is not None
+        assert int(grace[1]) > longest_stop(float(found["environment"]["DRAIN_SECONDS"]))
 
     @pytest.mark.parametrize("service", SERVICE_NAMES)
     def test_live_reload_reads_the_checkout_and_watches_it(self, service: str) -> None:

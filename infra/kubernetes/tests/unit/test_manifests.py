@@ -12,7 +12,7 @@ from comptoir_audit.settings import PROVIDER_VARIABLE, database_variable
 from comptoir_local.databases import auditor_of
 from comptoir_local.stack import AUDITOR, BACKENDS, SERVICES
 from comptoir_runtime.tls import identity_of
-from comptoir_testing.environments import called_by, needed_by, settings_of
+from comptoir_testing.environments import called_by, longest_stop, needed_by, settings_of
 from infra.kubernetes.tests.manifests import (
     FOLDER,
     Manifest,
@@ -192,7 +192,7 @@ class TestManifests:
             waits = only["lifecycle"]["preStop"]["sleep"]["seconds"]
             (drains,) = [each for each in only["env"] if each["name"] == "DRAIN_SECONDS"]
             grace = manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
-            assert grace >= waits + int(drains["value"]) + 10, name
+            assert grace > waits + longest_stop(float(drains["value"])), name
 
 
 def told(service: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ _lag = gauge(names.CONSUMER_LAG)
 _unacknowledged = gauge(names.CONSUMER_UNACKNOWLEDGED)
 
 BATCH = 100
+LAST_SECONDS = 2 * DRAIN_SECONDS
+"""How long what did not end in time may take to be handed back."""
 _SUSPICIOUS_AFTER = 3
 _MAX_ACK_PENDING = 1000
 _SECOND = 1_000_000_000
@@ -151,7 +153,7 @@ class Consumer:
             self._pull.finish()
         if not await self._rests_within(self._policy.grace) and self._runner is not None:
             self._runner.cancel()
-            await self._rests_within(2 * DRAIN_SECONDS)
+            await self._rests_within(LAST_SECONDS)
 
     async def _rests_within(self, seconds: float) -> bool:
         try:

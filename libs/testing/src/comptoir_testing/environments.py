@@ -4,7 +4,12 @@ import dataclasses
 import importlib
 from typing import Any
 
+from comptoir_runtime.bus.connection import FLUSH_SECONDS
+from comptoir_runtime.consumer import DEFAULT_POLICY, LAST_SECONDS
 from comptoir_runtime.settings import Settings
+
+_COLLECTOR_SECONDS = 10.0
+"""How long what waits is offered to a collector that does not answer."""
 
 
 def settings_of(service: str) -> dict[str, dataclasses.Field[Any]]:
@@ -36,3 +41,9 @@ def called_by(service: str) -> set[str]:
         for name in settings_of(service)
         if name.endswith("_TARGET")
     }
+
+
+def longest_stop(drain_seconds: float) -> float:
+    """From SIGTERM to the end of a process, in seconds, when all of it takes as long as it may."""
+    consumers = DEFAULT_POLICY.grace + LAST_SECONDS
+    return Settings.leave_seconds + drain_seconds + consumers + FLUSH_SECONDS + _COLLECTOR_SECONDS

@@ -31,6 +31,8 @@ _PING_INTERVAL = 5
 # Signals that wait for a connection; older ones are dropped, as signals may be.
 _MAX_WAITING_SIGNALS = 1000
 API_TIMEOUT = 3.0
+FLUSH_SECONDS = 1
+"""How long what is pending may take to be sent at the end."""
 # Of what a server or the certificates say when it is not the network's fault.
 _REFUSALS = ("authorization", "authentication", "certificate", "tls")
 
@@ -124,7 +126,7 @@ class Bus:
         if self._client is not None:
             with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
                 if self._client.is_connected:
-                    await self._client.flush(timeout=1)
+                    await self._client.flush(timeout=FLUSH_SECONDS)
             await self._client.close()
 
     def on_change(self, observer: Callable[[], None]) -> Callable[[], None]:
