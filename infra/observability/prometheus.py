@@ -74,6 +74,20 @@ def _of_matchers(query: str) -> Iterator[str]:
         yield from re.findall(r"([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)", inside)
 
 
+def matchers_in(query: str) -> list[tuple[str, str]]:
+    """The labels that a PromQL query compares with a value or a pattern, each with that."""
+    return re.findall(r'([a-zA-Z_]\w*)\s*(?:=~|!~|!=|=)\s*"([^"]*)"', query)
+
+
+def alternatives(pattern: str) -> list[str]:
+    """`a(b|c)` → `ab`, `ac`: each may be what nobody tells."""
+    group = re.search(r"\(([^()]*)\)", pattern)
+    if group is None:
+        return pattern.split("|")
+    before, after = pattern[: group.start()], pattern[group.end() :]
+    return [f"{before}{each}{after}" for each in group[1].split("|")]
+
+
 def complaints(query: str) -> list[str]:
     """What of a query nobody tells, or no series of it has."""
     asked = series_in(query)

@@ -5,14 +5,21 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import yaml
 
+from comptoir_local.stack import BACKENDS, SERVICES
+from comptoir_orders import errors as refusals
+from comptoir_payments.domain import payments
+from comptoir_runtime.errors import Failure
 from comptoir_runtime.telemetry import names
 from comptoir_runtime.telemetry.names import METRICS, Kind, Metric
+from comptoir_testing.procedures import procedures_of
 from infra.observability import prometheus
 
 FOLDER = Path(__file__).resolve().parents[2]
@@ -40,6 +47,34 @@ def queries(path: Path) -> Iterator[tuple[str, str]]:
                 variable["name"],
                 re.sub(r"label_values\((.*), \w+\)", r"\1", variable["definition"]),
             )
+
+
+TOLD: dict[str, set[str]] = {
+    "job": {f"{names.NAMESPACE}/{each}" for each in (*(each.name for each in SERVICES), "audit")},
+    "http_response_status_code": {str(each.value) for each in HTTPStatus},
+    "rpc_response_status_code": {each.name for each in grpc.StatusCode},
+    "rpc_method": {
+        each.path.removeprefix("/") for service in BACKENDS for each in procedures_of(service.name)
+    },
+    "error_type": {
+        each.reason
+        for each in vars(refusals).values()
+        if isinstance(each, type) and issubclass(each, Failure)
+    },
+    "comptoir_process_state": {*payments.OPEN},
+    "comptoir_outcome": {"hit", "miss"},
+    "db_client_connection_state": {"idle", "used"},
+}
+"""What there is to ask for, by label."""
+MATCHED = {
+    matched
+    for query in (
+        *(query for path in DASHBOARDS for _, query in queries(path)),
+        *(rule["expr"] for rule in RULES.values()),
+    )
+    for matched in prometheus.matchers_in(query)
+    if "$" not in matched[1]
+}
 
 
 def log_queries(path: Path) -> list[str]:
@@ -94,6 +129,32 @@ class TestTranslation:
     )
     def test_a_query_for_what_nobody_tells_is_found_out(self, query: str, told: list[str]) -> None:
         assert prometheus.complaints(query) == told
+
+
+class TestValues:
+    """A value that nobody tells makes a query as empty as a label that nobody tells."""
+
+    @pytest.mark.parametrize("label", sorted({label for label, _ in MATCHED}))
+    def test_a_query_asks_for_values_that_are_told(self, label: str) -> None:
+        patterns = {pattern for asked, pattern in MATCHED if asked == label}
+        unknown = {
+            pattern
+            for pattern in patterns
+            for word in prometheus.alternatives(pattern)
+            if not any(re.fullmatch(word, value) for value in TOLD[label])
+        }
+        assert unknown == set()
+
+    @pytest.mark.parametrize(
+        ("pattern", "alternatives"),
+        [
+            ("INTERNAL|UNKNOWN", ["INTERNAL", "UNKNOWN"]),
+            (".*/(PlaceOrder|RecordStoreSale)", [".*/PlaceOrder", ".*/RecordStoreSale"]),
+            ("5..", ["5.."]),
+        ],
+    )
+    def test_each_alternative_is_looked_for(self, pattern: str, alternatives: list[str]) -> None:
+        assert prometheus.alternatives(pattern) == alternatives
 
 
 class TestDashboards:

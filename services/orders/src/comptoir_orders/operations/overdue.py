@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from comptoir_orders.domain import schedule
+from comptoir_orders.domain.processes import Kind
 from comptoir_orders.store import bystanders
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import measuring, telemetry
@@ -14,6 +15,8 @@ from comptoir_runtime.telemetry import names
 log = logging.getLogger(__name__)
 
 _overdue = telemetry.counter(names.PROCESS_OVERDUE)
+for _kind in Kind:  # what was never told as 0 has not increased when it is first told
+    _overdue.add(0, (_kind,))
 
 Position = tuple[datetime, str]
 """Deadline and id of the last item of a page."""
