@@ -84,6 +84,37 @@ def allowed(overlay: str, source: Pod, target: Pod, port: int) -> bool:
     return leaves and enters
 
 
+def beyond(overlay: str, field: str) -> set[tuple[str, str]]:
+    """What is not of our namespace and may come in, or be reached; with the pod that it may.
+
+    The names of things, which all may ask for, are left out.
+    """
+    side = {"ingress": "from", "egress": "to"}[field]
+    return {
+        (place, _chosen(policy))
+        for policy in manifests(overlay, "NetworkPolicy")
+        for rule in policy["spec"].get(field, ())
+        for peer in rule.get(side, ({},))
+        if (place := _place(peer)) not in ("", "kubernetes.io/metadata.name=kube-system")
+    }
+
+
+def _place(peer: Manifest) -> str:
+    """What a rule says of somebody elsewhere; nothing of our own pods."""
+    if "ipBlock" in peer:
+        return str(peer["ipBlock"]["cidr"])
+    if "namespaceSelector" in peer:
+        ((key, value),) = peer["namespaceSelector"]["matchLabels"].items()
+        return f"{key}={value}"
+    return "" if peer else "anywhere"
+
+
+def _chosen(policy: Manifest) -> str:
+    """The name by which a policy chooses its pods; for all of them, nothing."""
+    labels = policy["spec"]["podSelector"].get("matchLabels", {})
+    return str(labels.get("cnpg.io/cluster", labels.get("app.kubernetes.io/name", "")))
+
+
 def _rules(policies: list[Manifest], pod: Pod, kind: str, field: str) -> Iterator[Manifest]:
     for policy in policies:
         spec = policy["spec"]

@@ -18,6 +18,7 @@ from infra.kubernetes.tests.manifests import (
     Manifest,
     Pod,
     allowed,
+    beyond,
     container,
     manifests,
     name_of,
@@ -321,6 +322,33 @@ class TestEdges:
             (name, f"{service.name}-database")
             for service in BACKENDS
             for name in (service.name, f"{service.name}-migrate", AUDITOR.name)
+        }
+
+    def test_the_servers_of_a_database_reach_each_other_and_no_other_database(
+        self, overlay: str
+    ) -> None:
+        reached = {
+            (source.name, target.name)
+            for source, target in itertools.product(databases(), databases())
+            for port in (5432, 8000)
+            if allowed(overlay, source, target, port)
+        }
+
+        assert reached == {(each.name, each.name) for each in databases()}
+
+    def test_who_is_reached_from_elsewhere_and_who_reaches_further(self, overlay: str) -> None:
+        clusters = {database.name for database in databases()}
+        collector = {"opentelemetry-collector"} if overlay == "production" else set()
+
+        assert beyond(overlay, "ingress") == {
+            ("comptoir.dev/ingress=true", "gateway"),
+            *(("kubernetes.io/metadata.name=cnpg-system", cluster) for cluster in clusters),
+        }
+        assert beyond(overlay, "egress") == {
+            ("0.0.0.0/0", "payments"),
+            # The API server, whose address every cluster gives itself.
+            *(("anywhere", cluster) for cluster in clusters),
+            *(("comptoir.dev/observability=true", each) for each in collector),
         }
 
     def test_every_service_speaks_to_nats_and_nobody_else_does(self, overlay: str) -> None:
