@@ -1,6 +1,7 @@
 """Manifests are valid, say what the code says, and let nobody do more than they must."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from comptoir_audit.invariant import SERVICES as AUDITED
 from comptoir_audit.settings import PROVIDER_VARIABLE, database_variable
 from comptoir_local.databases import auditor_of
 from comptoir_local.stack import AUDITOR, BACKENDS, SERVICES
+from comptoir_runtime.migrations.commands import CONNECT_OPTIONS
 from comptoir_runtime.tls import identity_of
 from comptoir_testing.environments import called_by, longest_stop, needed_by, settings_of
 from infra.kubernetes.tests.manifests import (
@@ -76,6 +78,22 @@ class TestManifests:
         assert told <= set(known)
         assert needed_by(service) - from_secret <= told
 
+    @pytest.mark.parametrize("service", SERVICE_NAMES)
+    def test_a_service_is_told_where_all_replicas_of_those_it_calls_listen(
+        self, overlay: str, service: str
+    ) -> None:
+        told = {
+            each["name"]: each.get("value") for each in container(services(overlay)[service])["env"]
+        }
+        doors = {name_of(each): each["spec"] for each in manifests(overlay, "Service")}
+
+        for called in called_by(service):
+            (port,) = doors[called]["ports"]
+            # Headless: the name is the addresses of all of them.
+            assert doors[called]["clusterIP"] == "None"
+            assert (port["port"], port["targetPort"]) == (GRPC, "grpc")
+            assert told[f"{called.upper()}_TARGET"] == f"dns:///{called}:{GRPC}"
+
     def test_only_migrations_are_told_how_to_change_tables(self, overlay: str) -> None:
         for manifest in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job")):
             owners = {
@@ -110,6 +128,15 @@ class TestManifests:
             assert {f"CREATE ROLE {role} LOGIN" for role in (serving, reading)} <= set(
                 made["postInitSQL"]
             )
+
+    def test_a_database_ends_no_work_that_may_take_long(self, overlay: str) -> None:
+        """What is said here holds for all who do not say it themselves: migrations, above all."""
+        said_by_migrations = set(re.findall(r"-c (\w+)=", CONNECT_OPTIONS))
+        for cluster in manifests(overlay, "Cluster"):
+            parameters = cluster["spec"]["postgresql"]["parameters"]
+            limits = {name for name in parameters if name.endswith("_timeout")}
+            # A session that does nothing, in the middle of a transaction.
+            assert limits - {"idle_in_transaction_session_timeout"} <= said_by_migrations
 
     def test_what_all_of_them_are_told_is_what_they_read(self, overlay: str) -> None:
         (platform,) = [

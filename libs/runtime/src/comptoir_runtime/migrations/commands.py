@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 # A migration that waits for a lock makes everybody else wait behind it: better to fail and be
 # run again.
-_CONNECT_OPTIONS = "-c lock_timeout=3s -c statement_timeout=10min -c timezone=UTC"
+CONNECT_OPTIONS = "-c lock_timeout=3s -c statement_timeout=10min -c timezone=UTC"
 # Any number, the same for all: two runs at the same time take turns.
 _MIGRATION_LOCK = 7_207_001
 _ASK_AGAIN_SECONDS = 0.2
@@ -74,7 +74,7 @@ def run_environment(target_metadata: MetaData) -> None:
     if url is None:
         raise RuntimeError("no database URL: call comptoir_runtime.migrations.run")
     engine = sqlalchemy.create_engine(
-        _with_driver(url), poolclass=NullPool, connect_args={"options": _CONNECT_OPTIONS}
+        _with_driver(url), poolclass=NullPool, connect_args={"options": CONNECT_OPTIONS}
     )
     with engine.connect() as connection:
         _wait_for_our_turn(connection)
