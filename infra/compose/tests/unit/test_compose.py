@@ -10,7 +10,7 @@ import yaml
 from comptoir_audit.settings import database_variable
 from comptoir_local.databases import auditor_of, owner_of
 from comptoir_local.nats_users import ADMINISTRATOR, as_configuration
-from comptoir_local.stack import BACKENDS, PROVIDER, SERVICES
+from comptoir_local.stack import AUDITOR, BACKENDS, PROVIDER, SERVICES
 from comptoir_testing.environments import called_by, longest_stop, needed_by, settings_of
 from infra.compose.tests.project import FOLDER, Service, config, example, services
 
@@ -179,7 +179,7 @@ class TestImages:
         built = {each["image"]: each["build"] for each in services().values() if "build" in each}
 
         assert {image.split(":")[0] for image in built} == {
-            f"comptoir/{name}" for name in (*SERVICE_NAMES, PROVIDER.name, "local")
+            f"comptoir/{name}" for name in (*SERVICE_NAMES, PROVIDER.name, AUDITOR.name, "local")
         }
         for image, build in built.items():
             arguments = build["args"]
