@@ -12,6 +12,8 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parents[1]
 KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
+OVERLAYS = ("development", "production")
+GRPC = 50051
 
 Manifest = dict[str, Any]
 
@@ -40,6 +42,22 @@ def container(deployment: Manifest) -> Manifest:
     (only,) = deployment["spec"]["template"]["spec"]["containers"]
     found: Manifest = only
     return found
+
+
+def services(overlay: str) -> dict[str, Manifest]:
+    """The Deployments of services, by their names."""
+    return {
+        name_of(each): each
+        for each in manifests(overlay, "Deployment")
+        if each["metadata"]["labels"]["app.kubernetes.io/component"] == "service"
+    }
+
+
+def uncounted(overlay: str, resources: Manifest) -> set[str]:
+    """What the quota of the namespace counts and a container does not say."""
+    (quota,) = manifests(overlay, "ResourceQuota")
+    told = {f"{side}.{name}" for side, each in resources.items() for name in each}
+    return set(quota["spec"]["hard"]) - told
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import itertools
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kubernetes_validate import utils as kubernetes
@@ -13,41 +12,26 @@ from comptoir_audit.settings import PROVIDER_VARIABLE, database_variable
 from comptoir_local.databases import auditor_of
 from comptoir_local.stack import AUDITOR, BACKENDS, SERVICES
 from comptoir_runtime.migrations.commands import CONNECT_OPTIONS
-from comptoir_runtime.tls import identity_of
 from comptoir_testing.environments import called_by, longest_stop, needed_by, settings_of
+from infra.compose.tests.project import services as compose
 from infra.kubernetes.tests.manifests import (
     FOLDER,
+    GRPC,
+    OVERLAYS,
     Manifest,
-    Pod,
     allowed,
-    beyond,
     container,
     manifests,
     name_of,
     pod_of,
+    services,
+    uncounted,
 )
 
-OVERLAYS = ("development", "production")
 VERSIONS = ("1.35", "1.36", "1.37")
 # Kinds of operators and of the Gateway API: the schemas of Kubernetes do not hold them.
 FOREIGN = {"Certificate", "Cluster", "HTTPRoute", "Issuer"}
-GRPC = 50051
 SERVICE_NAMES = [service.name for service in SERVICES]
-
-
-def services(overlay: str) -> dict[str, Manifest]:
-    return {
-        name_of(each): each
-        for each in manifests(overlay, "Deployment")
-        if each["metadata"]["labels"]["app.kubernetes.io/component"] == "service"
-    }
-
-
-def databases() -> list[Pod]:
-    return [
-        Pod(name, (("cnpg.io/cluster", name),))
-        for name in (f"{service.name}-database" for service in BACKENDS)
-    ]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -65,6 +49,19 @@ class TestManifests:
             assert names >= set(SERVICE_NAMES), kind
         jobs = [name_of(each) for each in manifests(overlay, "Job")]
         assert sorted(jobs) == sorted(f"{service.name}-migrate" for service in BACKENDS)
+
+    def test_every_image_of_ours_is_one_that_is_built(self, overlay: str) -> None:
+        pods = [*manifests(overlay, "Deployment"), *manifests(overlay, "Job")]
+        images = {container(each)["image"] for each in pods}
+        built = {each["image"].partition(":")[0] for each in compose().values() if "build" in each}
+        ours = {
+            image.removeprefix("registry.example/").partition(":")[0]
+            for image in images
+            if "comptoir/" in image
+        }
+
+        assert len(ours) >= len(SERVICE_NAMES)
+        assert ours <= built
 
     @pytest.mark.parametrize("service", SERVICE_NAMES)
     def test_a_service_is_told_what_it_reads_and_nothing_else(
@@ -214,6 +211,16 @@ class TestManifests:
             }, name_of(manifest)
             assert only["resources"]["limits"]["memory"], name_of(manifest)
 
+    def test_every_container_says_what_the_quota_counts(self, overlay: str) -> None:
+        """One that does not is not let in."""
+        pods = [*manifests(overlay, "Deployment"), *manifests(overlay, "Job")]
+        asked = {name_of(each): container(each)["resources"] for each in pods}
+        asked |= {
+            name_of(each): each["spec"]["resources"] for each in manifests(overlay, "Cluster")
+        }
+
+        assert {name for name, each in asked.items() if uncounted(overlay, each)} == set()
+
     def test_a_pod_has_time_to_drain(self, overlay: str) -> None:
         for name, manifest in services(overlay).items():
             only = container(manifest)
@@ -221,14 +228,6 @@ class TestManifests:
             (drains,) = [each for each in only["env"] if each["name"] == "DRAIN_SECONDS"]
             grace = manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
             assert grace > waits + longest_stop(float(drains["value"])), name
-
-
-def told(service: str) -> dict[str, Any]:
-    """What a service is told in production, by the name of the variable."""
-    return {
-        each["name"]: each.get("value", each.get("valueFrom"))
-        for each in container(services("production")[service])["env"]
-    }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -279,132 +278,6 @@ class TestAuditor:
             allowed(overlay, other, auditor, port)
             for other, port in itertools.product(others, ports)
         )
-
-
-class TestCertificates:
-    @pytest.mark.parametrize("service", SERVICE_NAMES)
-    def test_a_service_shows_who_it_is(self, service: str) -> None:
-        (certificate,) = (
-            each["spec"]
-            for each in manifests("production", "Certificate")
-            if name_of(each) == service
-        )
-        pod = services("production")[service]["spec"]["template"]["spec"]
-        (mounted,) = (each for each in pod["volumes"] if each["name"] == "certificate")
-
-        assert certificate["uris"] == [identity_of(service)]
-        assert certificate["dnsNames"] == [service]
-        assert mounted["secret"]["secretName"] == certificate["secretName"]
-        assert told(service)["TLS_CERTIFICATE"] == "/etc/comptoir-tls/tls.crt"
-
-    @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
-    def test_a_service_takes_calls_from_those_that_the_code_lets_call(self, service: str) -> None:
-        callers = {each for each in SERVICE_NAMES if service in called_by(each)}
-
-        assert set(told(service)["CALLERS"].split(",")) == callers
-
-    @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
-    def test_health_is_asked_for_where_it_is_told_without_a_certificate(self, service: str) -> None:
-        only = container(services("production")[service])
-        port = int(told(service)["HEALTH_LISTEN"].rpartition(":")[2])
-        asked = {
-            only[f"{kind}Probe"]["grpc"]["port"] for kind in ("startup", "readiness", "liveness")
-        }
-
-        assert asked == {port} != {GRPC}
-
-    @pytest.mark.parametrize("service", SERVICE_NAMES)
-    def test_each_service_has_a_nats_user_of_its_own(self, service: str) -> None:
-        assert told(service)["NATS_URL"] == {
-            "secretKeyRef": {"name": f"{service}-nats", "key": "url"}
-        }
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
-class TestEdges:
-    def test_the_edges_between_services_are_those_of_the_code(self, overlay: str) -> None:
-        pods = {name: pod_of(each) for name, each in services(overlay).items()}
-        of_the_policies = {
-            (caller, called)
-            for caller, called in itertools.permutations(pods, 2)
-            if allowed(overlay, pods[caller], pods[called], GRPC)
-        }
-        of_the_code = {(caller, called) for caller in pods for called in called_by(caller)}
-
-        assert of_the_policies == of_the_code
-
-    def test_a_database_is_reached_by_its_service_its_migration_and_the_auditor_only(
-        self, overlay: str
-    ) -> None:
-        callers = [
-            pod_of(each) for each in (*manifests(overlay, "Deployment"), *manifests(overlay, "Job"))
-        ]
-        reached = {
-            (pod.name, database.name)
-            for pod, database in itertools.product(callers, databases())
-            if allowed(overlay, pod, database, 5432)
-        }
-
-        assert reached == {
-            (name, f"{service.name}-database")
-            for service in BACKENDS
-            for name in (service.name, f"{service.name}-migrate", AUDITOR.name)
-        }
-
-    def test_the_servers_of_a_database_reach_each_other_and_no_other_database(
-        self, overlay: str
-    ) -> None:
-        reached = {
-            (source.name, target.name)
-            for source, target in itertools.product(databases(), databases())
-            for port in (5432, 8000)
-            if allowed(overlay, source, target, port)
-        }
-
-        assert reached == {(each.name, each.name) for each in databases()}
-
-    def test_who_is_reached_from_elsewhere_and_who_reaches_further(self, overlay: str) -> None:
-        clusters = {database.name for database in databases()}
-        collector = {"opentelemetry-collector"} if overlay == "production" else set()
-
-        assert beyond(overlay, "ingress") == {
-            ("comptoir.dev/ingress=true", "gateway"),
-            *(("kubernetes.io/metadata.name=cnpg-system", cluster) for cluster in clusters),
-        }
-        assert beyond(overlay, "egress") == {
-            ("0.0.0.0/0", "payments"),
-            # The API server, whose address every cluster gives itself.
-            *(("anywhere", cluster) for cluster in clusters),
-            *(("comptoir.dev/observability=true", each) for each in collector),
-        }
-
-    def test_every_service_speaks_to_nats_and_nobody_else_does(self, overlay: str) -> None:
-        nats = Pod("nats", (("app.kubernetes.io/name", "nats"),))
-        pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
-        pods += [pod_of(each) for each in manifests(overlay, "Job")]
-
-        speaking = {pod.name for pod in pods if allowed(overlay, pod, nats, 4222)}
-
-        assert speaking == set(SERVICE_NAMES)
-
-    def test_services_and_the_auditor_may_tell_the_collector_and_nobody_else_does(
-        self, overlay: str
-    ) -> None:
-        pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
-        pods += [pod_of(each) for each in manifests(overlay, "Job")]
-        collectors = [pod for pod in pods if pod.name == "opentelemetry-collector"]
-
-        assert len(collectors) == (overlay == "production")
-        for collector in collectors:
-            telling = {pod.name for pod in pods if allowed(overlay, pod, collector, 4317)}
-            assert telling == {*SERVICE_NAMES, AUDITOR.name}
-
-    def test_what_no_policy_names_may_do_nothing(self, overlay: str) -> None:
-        stranger = Pod("stranger", (("app.kubernetes.io/name", "stranger"),))
-        pods = [pod_of(each) for each in manifests(overlay, "Deployment")]
-        for pod in (*pods, *databases()):
-            for port in (GRPC, 8080, 5432, 4222):
-                assert not allowed(overlay, stranger, pod, port), f"{pod.name}:{port}"
 
 
 def test_the_folder_of_every_service_is_part_of_the_platform() -> None:
