@@ -12,6 +12,7 @@ from comptoir_audit.settings import PROVIDER_VARIABLE, database_variable
 from comptoir_local.databases import auditor_of
 from comptoir_local.stack import AUDITOR, BACKENDS, SERVICES
 from comptoir_runtime.migrations.commands import CONNECT_OPTIONS
+from comptoir_runtime.server import LIVENESS
 from comptoir_testing.environments import called_by, longest_stop, needed_by, settings_of
 from infra.compose.tests.project import services as compose
 from infra.kubernetes.tests.manifests import (
@@ -189,6 +190,18 @@ class TestManifests:
                     assert ports["grpc"] == GRPC
             memory = only["resources"]
             assert memory["requests"]["memory"] == memory["limits"]["memory"], name
+
+    def test_a_pod_is_killed_for_its_own_faults_only(self, overlay: str) -> None:
+        """One whose database or NATS is away gets no calls, and waits."""
+        for name, manifest in services(overlay).items():
+            only = container(manifest)
+            asked = [
+                only[f"{kind}Probe"].get("httpGet", {}).get("path")
+                or only[f"{kind}Probe"]["grpc"].get("service", "")
+                for kind in ("startup", "liveness", "readiness")
+            ]
+            alive, ready = ("/healthz", "/readyz") if name == "gateway" else (LIVENESS, "")
+            assert asked == [alive, alive, ready], name
 
     def test_databases_are_migrated_before_the_roll_out(self, overlay: str) -> None:
         for job in manifests(overlay, "Job"):
