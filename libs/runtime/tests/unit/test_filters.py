@@ -53,3 +53,16 @@ def test_the_first_page_begins_anywhere() -> None:
         "ORDER BY channel DESC, id DESC"
     )
     assert str(where) == "WHERE channel >= $1 AND channel <= $2"
+
+
+def test_a_list_of_a_time_ends_where_that_begins() -> None:
+    everywhere, somewhere = Where(), Where()
+
+    everywhere.walk(("placed_at", "id"), (7, ""), until=3, descending=True)
+    somewhere.walk(("placed_at", "id"), (7, ""), among=("channel", "web"), until=3, descending=True)
+
+    assert str(everywhere) == "WHERE placed_at >= $1 AND (placed_at, id) < ($2, $3)"
+    assert str(somewhere) == (
+        "WHERE (channel, placed_at) >= ($1, $2) AND (channel, placed_at, id) < ($3, $4, $5)"
+    )
+    assert somewhere.values == ["web", 3, "web", 7, ""]

@@ -1,5 +1,6 @@
 """What is read of tables that are full of what is over."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -122,5 +123,9 @@ async def test_pages_of_a_channel_and_of_a_location_follow_each_other(
 
     newest = [f"ord_old{OLD - number}" for number in range(6)]
     assert ([each.id for each in first + second], fetched) == (newest, 6)
+    between = replace(channel, placed_from=second[1].placed_at, placed_before=first[1].placed_at)
+    async with harness.transactions.reading() as session:
+        found = await orders.page(session, between, 51, None)
+    assert [each.id for each in found] == newest[2:5]
     oldest = [f"ful_old{OLD - number}" for number in range(6)]
     assert [each.fulfilment.id for each in early + late] == oldest

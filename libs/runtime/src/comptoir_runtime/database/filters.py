@@ -32,6 +32,7 @@ class Where:
         after: Sequence[object] | None,
         *,
         among: tuple[str, object] | None = None,
+        until: object = None,
         descending: bool = False,
     ) -> str:
         """Has the list go on after the row with these values of its keys; answers its ORDER BY.
@@ -39,18 +40,24 @@ class Where:
         `among`, a column and its value, leaves out the others by a range that is sorted by first:
         only an index that begins with the column will do. With `=` that of the keys alone would do
         as well, and is taken as long as statistics know no other value: it reads everything.
+        `until` is the last value of the first key that is wanted.
         """
         columns, last = list(keys), None if after is None else list(after)
         beyond, before = ("<", ">") if descending else (">", "<")
         if among is not None:
             column, value = among
-            self.add(f"{column} {before}= {{}}", value)
+            if until is None:
+                self.add(f"{column} {before}= {{}}", value)
+            else:
+                self.add(f"({column}, {columns[0]}) {before}= ({{}}, {{}})", value, until)
             if last is None:
                 self.add(f"{column} {beyond}= {{}}", value)
             else:
                 # The row says where to begin. Said twice, the index begins with the first one.
                 last.insert(0, value)
             columns.insert(0, column)
+        elif until is not None:
+            self.add(f"{columns[0]} {before}= {{}}", until)
         if last is not None:
             places = ", ".join("{}" for _ in last)
             self.add(f"({', '.join(columns)}) {beyond} ({places})", *last)

@@ -188,12 +188,13 @@ async def page(
             where.add(_STILL_OPEN)
     if wanted.needs_review:
         where.add("review <> '{{}}'::jsonb")
-    if wanted.placed_from is not None:
-        where.add("placed_at >= {}", wanted.placed_from)
-    if wanted.placed_before is not None:
-        where.add("placed_at < {}", wanted.placed_before)
+    if after is None and wanted.placed_before is not None:
+        # No id is less than this one.
+        after = wanted.placed_before, ""
     channel = None if wanted.channel is None else ("channel", wanted.channel)
-    order = where.walk(("placed_at", "id"), after, among=channel, descending=True)
+    order = where.walk(
+        ("placed_at", "id"), after, among=channel, until=wanted.placed_from, descending=True
+    )
     most = where.parameter(size)
     rows = await session.fetch(
         f"SELECT {_READ} FROM orders {where} {order} LIMIT {most}", *where.values
