@@ -35,7 +35,8 @@ async def build(runtime: Runtime, _: Settings) -> Parts:
             await cover_all(background)
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
 
-    servicer = InventoryServicer(board, sweep)
+    # Who needs the units now must not be refused for what the sweeper is about to give back.
+    servicer = InventoryServicer(board, functools.partial(sweep, waits=True))
     descriptor = inventory_service_pb2.DESCRIPTOR.services_by_name["InventoryService"]
     return Parts(
         bindings=[Binding(descriptor, servicer)],

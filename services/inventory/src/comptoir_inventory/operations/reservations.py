@@ -230,9 +230,14 @@ async def get_reservation(session: Session, reservation_id: str) -> Reservation:
     return reservation
 
 
-async def sweep(session: Session, board: Board) -> int:
-    """Gives back held promises whose time is up, a batch of them; answers how many."""
-    expired = await store.lock_expired(session, session.clock.now(), SWEEP_BATCH)
+async def sweep(session: Session, board: Board, *, waits: bool = False) -> int:
+    """Gives back held promises whose time is up, a batch of them; answers how many.
+
+    With `waits` those that another is giving back are given back afterwards, too. Nothing of the
+    stock may be locked then: whoever ends a promise locks that first.
+    """
+    now = session.clock.now()
+    expired = await store.lock_expired(session, now, SWEEP_BATCH, waits=waits)
     if not expired:
         return 0
     units = summed(each for held in expired for each in held.everything_left())
@@ -244,9 +249,9 @@ async def sweep(session: Session, board: Board) -> int:
     return len(expired)
 
 
-async def sweep_all(transactions: Transactions, board: Board) -> None:
-    """Gives back all held promises whose time is up, batch after batch."""
-    while await transactions.run(lambda session: sweep(session, board)) == SWEEP_BATCH:
+async def sweep_all(transactions: Transactions, board: Board, *, waits: bool = False) -> None:
+    """Gives back all held promises whose time is up, batch after batch; see `sweep`."""
+    while await transactions.run(lambda session: sweep(session, board, waits=waits)) == SWEEP_BATCH:
         pass
 
 

@@ -30,8 +30,8 @@ CONFIRM = f"UPDATE reservation SET state = 2 WHERE id = $1 AND state = 1 RETURNI
 BY_REQUEST = f"SELECT {_COLUMNS} FROM reservation WHERE owner = $1 AND request_id = $2"
 LOCK_EXPIRED = f"""
 SELECT {_COLUMNS} FROM reservation WHERE state = 1 AND expires_at <= $1
-ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
-"""
+ORDER BY expires_at LIMIT $2 FOR UPDATE"""
+LOCK_EXPIRED_AND_FREE = f"{LOCK_EXPIRED} SKIP LOCKED"
 
 
 async def hold(
@@ -82,9 +82,12 @@ async def confirm(session: Session, reservation: str) -> Reservation | None:
     return None if row is None else _reservation(row)
 
 
-async def lock_expired(session: Session, now: datetime, most: int) -> list[Reservation]:
-    """Held reservations whose time is up, those that nobody else is working on."""
-    return [_reservation(row) for row in await session.fetch(LOCK_EXPIRED, now, most)]
+async def lock_expired(
+    session: Session, now: datetime, most: int, *, waits: bool
+) -> list[Reservation]:
+    """Held reservations whose time is up; without `waits` those that nobody else works on."""
+    statement = LOCK_EXPIRED if waits else LOCK_EXPIRED_AND_FREE
+    return [_reservation(row) for row in await session.fetch(statement, now, most)]
 
 
 def _values(reservation: Reservation, request_id: str) -> tuple[Any, ...]:
