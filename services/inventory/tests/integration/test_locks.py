@@ -1,4 +1,7 @@
-"""Locks are taken in one order: places by sku and location, then what is expected there."""
+"""Locks are taken in one order, and waited for where what comes of it matters.
+
+Places by sku and location, then what is expected there.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from services.inventory.tests import factories
 from services.inventory.tests.factories import PATIENCE_SECONDS, WRITER, key, supply
 
 HOLD = "SELECT FROM stock_item WHERE sku = 'A' AND location = $1 FOR UPDATE"
-# Whether somebody waits for a lock, and whether what follows is free at that moment.
-SEEN = """
+WAITS = """
 SELECT EXISTS (SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock') AS waits,
+    WHERE datname = current_database() AND wait_event_type = 'Lock') AS waits"""
+# And whether what follows is free at that moment.
+SEEN = f"""{WAITS},
     EXISTS (SELECT FROM stock_item
         WHERE sku = 'A' AND location = 'y' FOR UPDATE SKIP LOCKED) AS place,
     EXISTS (SELECT FROM supply WHERE reference = 'po-1' FOR UPDATE SKIP LOCKED) AS supply
@@ -63,3 +67,19 @@ class TestOrder:
             row = await session.fetchrow(SEEN)
         assert row is not None
         return row
+
+
+class TestGivingBack:
+    async def test_a_reserve_is_not_refused_for_what_another_is_giving_back(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 2)
+        made = await factories.reserve(harness, factories.wanted("A", 2))
+        async with harness.transactions() as another:
+            await another.execute("SELECT FROM reservation WHERE id = $1 FOR UPDATE", made.id)
+            harness.clock.advance(15 * 60 + 1)
+            asking = asyncio.create_task(factories.reserve(harness, factories.wanted("A", 1)))
+            while not (asking.done() or await another.fetchval(WAITS)):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(0.01)
+        await asking
+        assert await factories.figures(harness, "A") == (2, 1, 1)

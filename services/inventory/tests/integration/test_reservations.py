@@ -15,10 +15,6 @@ from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
 
-_WAITING = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock'"""
-
 
 class TestReserve:
     async def test_units_are_promised(self, harness: ServiceHarness) -> None:
@@ -106,20 +102,6 @@ class TestExpiry:
         await factories.reserve(harness, factories.wanted("A", 2))
         harness.clock.advance(15 * 60 + 1)
         await factories.reserve(harness, factories.wanted("A", 1))
-        assert await factories.figures(harness, "A") == (2, 1, 1)
-
-    async def test_a_reserve_is_not_refused_for_what_another_is_giving_back(
-        self, harness: ServiceHarness
-    ) -> None:
-        await factories.stocked(harness, "A", 2)
-        made = await factories.reserve(harness, factories.wanted("A", 2))
-        async with harness.transactions() as another:
-            await another.execute("SELECT FROM reservation WHERE id = $1 FOR UPDATE", made.id)
-            harness.clock.advance(15 * 60 + 1)
-            asking = asyncio.create_task(factories.reserve(harness, factories.wanted("A", 1)))
-            while not (asking.done() or await another.fetchval(_WAITING)):  # noqa: ASYNC110 - PostgreSQL tells nobody
-                await asyncio.sleep(0.01)
-        await asking
         assert await factories.figures(harness, "A") == (2, 1, 1)
 
     async def test_confirming_late_takes_the_units_again(self, harness: ServiceHarness) -> None:

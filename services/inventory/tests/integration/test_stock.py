@@ -130,18 +130,22 @@ class TestTransfer:
             request_id=key(),
             lines=[stock_pb2.TransferLine(sku="A", quantity=0)],
         )
+        await self._until_told(harness, 2)
         await harness.call("ReceiveTransfer", nothing, writer)
-        async with asyncio.timeout(factories.PATIENCE_SECONDS):
-            while (await self._told(harness)).backorder_available:  # noqa: ASYNC110 - a database's state
-                await asyncio.sleep(0.05)
+        await self._until_told(harness, 0)
 
     @staticmethod
-    async def _told(harness: ServiceHarness) -> stock_pb2.Availability:
-        told = await harness.events(events_pb2.AvailabilityState)
-        newest: events_pb2.AvailabilityState = max(
-            told, key=lambda state: state.availability.revision
-        )
-        return newest.availability
+    async def _until_told(harness: ServiceHarness, units: int) -> None:
+        """Waits until the newest state says that so many can be sold beyond stock."""
+        async with asyncio.timeout(factories.PATIENCE_SECONDS):
+            while True:
+                told = [
+                    (event.availability.revision, event.availability.backorder_available)
+                    for event in await harness.events(events_pb2.AvailabilityState)
+                ]
+                if told and max(told)[1] == units:
+                    return
+                await asyncio.sleep(0.05)
 
     async def test_a_sku_that_came_is_named_once(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 5)
