@@ -127,8 +127,7 @@ class Failpoints:
         point = self.take(name)
         if point is None:
             return ""
-        if not point.share:
-            self.note(name)
+        self.note(name)
         if point.action == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         if point.action == "delay":
