@@ -28,6 +28,20 @@ STOCK = (
         f"{_STOCK_TESTS}/test_selling.py -k leaves_with_nobody_else",
     ),
     Mutant(
+        "nobody hears that a release has come",
+        f"{_STOCK}/store/selling.py",
+        "preorder_at > $1 AND preorder_at <= $2",
+        "preorder_at > $2 AND preorder_at <= $1",
+        f"{_STOCK_TESTS}/test_selling.py -k after_the_release",
+    ),
+    Mutant(
+        "who needs stock passes over what another is giving back",
+        f"{_STOCK}/store/reservations.py",
+        "statement = LOCK_EXPIRED if waits else LOCK_EXPIRED_AND_FREE",
+        "statement = LOCK_EXPIRED_AND_FREE",
+        f"{_STOCK_TESTS}/test_locks.py -k giving_back",
+    ),
+    Mutant(
         "supply is locked before the places it comes to",
         f"{_STOCK}/operations/selling.py",
         "    await terms_changed(session, board, sorted({each.sku for each in supply}))\n"

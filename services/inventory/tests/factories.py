@@ -9,8 +9,8 @@ from uuid import uuid4
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
-from comptoir.inventory.v1 import stock_pb2
 from comptoir_testing.harness import ServiceHarness
 
 WRITER = "stock.write"
@@ -85,6 +85,20 @@ async def figures(harness: ServiceHarness, sku: str) -> tuple[int, int, int]:
         sum(level.reserved for level in levels),
         answer.availability[0].available,
     )
+
+
+async def until_sold_beyond(harness: ServiceHarness, sku: str, units: int) -> None:
+    """Waits until the newest state of a sku tells that so many can be sold beyond stock."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            told = [
+                (state.availability.revision, state.availability.backorder_available)
+                for state in await harness.events(events_pb2.AvailabilityState)
+                if state.availability.sku == sku
+            ]
+            if told and max(told)[1] == units:
+                return
+            await asyncio.sleep(0.05)
 
 
 def days(number: int) -> Timestamp:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from datetime import timedelta
 
 from comptoir.inventory.v1 import inventory_service_pb2
 from comptoir_inventory.events.feed import Feed
@@ -11,6 +12,7 @@ from comptoir_inventory.operations.announcing import Announcer
 from comptoir_inventory.operations.board import Board
 from comptoir_inventory.operations.covering import cover_all
 from comptoir_inventory.operations.reservations import sweep_all
+from comptoir_inventory.operations.selling import tell_releases
 from comptoir_inventory.rpc import InventoryServicer
 from comptoir_inventory.settings import Settings
 from comptoir_inventory.subscribers import Subscribers
@@ -19,6 +21,8 @@ from comptoir_runtime.rpc import Binding
 from comptoir_runtime.service import Parts, Runtime
 
 SWEEP_INTERVAL_SECONDS = 1.0
+# So much may have passed unseen while the service was down.
+RELEASES_LOOKED_BACK = timedelta(days=1)
 
 
 async def build(runtime: Runtime, _: Settings) -> Parts:
@@ -30,9 +34,11 @@ async def build(runtime: Runtime, _: Settings) -> Parts:
     sweep = functools.partial(sweep_all, background, board)
 
     async def keep_sweeping() -> None:
+        told = runtime.clock.now() - RELEASES_LOOKED_BACK
         while True:
             await sweep()
             await cover_all(background)
+            told = await tell_releases(background, board, told)
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
 
     # Who needs the units now must not be refused for what the sweeper is about to give back.

@@ -111,6 +111,12 @@ class SellingPolicyRow(SQLModel, table=True):
     __table_args__: ClassVar[tuple[Any, ...]] = (
         CheckConstraint("backorder BETWEEN 1 AND 3", name="backorder"),
         CheckConstraint("max_per_order >= 0", name="max_per_order"),
+        Index(
+            "ix_selling_policy_preorder_at",
+            "preorder_at",
+            "sku",
+            postgresql_where="preorder_at IS NOT NULL",
+        ),
     )
 
     sku: str = Field(sa_column=_text(primary_key=True))

@@ -94,6 +94,19 @@ class TestPolicies:
         with pytest.raises(RemoteFailure, match="only 0 of A"):
             await factories.reserve(harness, wanted("A", 2))
 
+    async def test_after_the_release_it_is_told_that_nothing_is_sold_in_advance(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.create_location(harness, "lyon")
+        policy = stock_pb2.SellingPolicy(sku="A", backorder=NONE, preorder_time=factories.days(10))
+        await set_policy(harness, policy)
+        await announce(harness, supply("A", 5))
+        await factories.until_sold_beyond(harness, "A", 5)
+
+        harness.clock.advance(11 * 86400)
+
+        await factories.until_sold_beyond(harness, "A", 0)
+
     async def test_a_policy_based_on_another_version_is_refused(
         self, harness: ServiceHarness
     ) -> None:

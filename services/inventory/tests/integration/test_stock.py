@@ -130,22 +130,9 @@ class TestTransfer:
             request_id=key(),
             lines=[stock_pb2.TransferLine(sku="A", quantity=0)],
         )
-        await self._until_told(harness, 2)
+        await factories.until_sold_beyond(harness, "A", 2)
         await harness.call("ReceiveTransfer", nothing, writer)
-        await self._until_told(harness, 0)
-
-    @staticmethod
-    async def _until_told(harness: ServiceHarness, units: int) -> None:
-        """Waits until the newest state says that so many can be sold beyond stock."""
-        async with asyncio.timeout(factories.PATIENCE_SECONDS):
-            while True:
-                told = [
-                    (event.availability.revision, event.availability.backorder_available)
-                    for event in await harness.events(events_pb2.AvailabilityState)
-                ]
-                if told and max(told)[1] == units:
-                    return
-                await asyncio.sleep(0.05)
+        await factories.until_sold_beyond(harness, "A", 0)
 
     async def test_a_sku_that_came_is_named_once(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 5)

@@ -13,7 +13,7 @@ from comptoir_inventory.operations.locations import require_known
 from comptoir_inventory.store import selling as store
 from comptoir_inventory.store import stock as stock_store
 from comptoir_runtime import etag
-from comptoir_runtime.database import Session
+from comptoir_runtime.database import Session, Transactions
 
 
 async def set_selling_policy(
@@ -58,6 +58,16 @@ async def list_supply(
 ) -> list[Supply]:
     """What is expected, soonest first."""
     return await store.page(session, sku, location, after, size)
+
+
+async def tell_releases(transactions: Transactions, board: Board, since: datetime) -> datetime:
+    """Has it told that what was sold in advance until now no longer is; answers until when."""
+    async with transactions() as session:
+        now = session.clock.now()
+        skus = await store.released(session, since, now)
+        if skus:
+            await terms_changed(session, board, skus)
+    return now
 
 
 async def terms_changed(session: Session, board: Board, skus: Sequence[str]) -> None:

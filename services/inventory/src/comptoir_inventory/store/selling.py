@@ -20,6 +20,10 @@ ON CONFLICT (sku) DO UPDATE SET backorder = excluded.backorder,
     max_per_order = excluded.max_per_order, version = excluded.version
 """
 POLICIES = f"SELECT {_POLICY}, version FROM selling_policy WHERE sku = ANY($1::text[])"
+RELEASED = """
+SELECT sku FROM selling_policy
+WHERE preorder_at IS NOT NULL AND preorder_at > $1 AND preorder_at <= $2
+"""
 ARRIVALS = """
 SELECT sku, location, units, expected_at FROM supply WHERE sku = ANY($1::text[])
 ORDER BY expected_at, reference
@@ -71,6 +75,11 @@ async def save_policy(session: Session, policy: Policy) -> None:
         policy.max_per_order,
         policy.version,
     )
+
+
+async def released(session: Session, after: datetime, until: datetime) -> list[str]:
+    """Skus that could be sold in advance until a moment of this time."""
+    return sorted(row["sku"] for row in await session.fetch(RELEASED, after, until))
 
 
 async def terms(session: Session, skus: Sequence[str]) -> dict[str, Terms]:
