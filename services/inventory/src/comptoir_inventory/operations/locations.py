@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from comptoir_inventory import events
+from comptoir_inventory import errors, events
 from comptoir_inventory.domain.locations import Location
 from comptoir_inventory.errors import LocationExists, LocationNotFound
 from comptoir_inventory.operations.board import Board
@@ -31,6 +31,7 @@ CHANGEABLE = frozenset(
 
 async def create_location(session: Session, board: Board, location: Location) -> Location:
     """Stores a location under a new code."""
+    await _require_time_zone(session, location)
     if not await store.insert(session, location):
         raise LocationExists(location.code)
     board.location_changed(session)
@@ -52,12 +53,20 @@ async def update_location(
     etag.check(given_etag, present.version)
     changes = {field: getattr(wanted, field) for field in fields}
     changed = replace(present, **changes, version=present.version + 1)
+    if changed.time_zone != present.time_zone:
+        await _require_time_zone(session, changed)
     await store.update(session, changed)
     if present.active != changed.active:
         await store.announce_stock_at(session, changed.code)
     board.location_changed(session)
     session.emit(events.location_state(changed))
     return changed
+
+
+async def _require_time_zone(session: Session, location: Location) -> None:
+    name = location.time_zone
+    if name and not await store.is_time_zone(session, name):
+        raise errors.invalid("location.time_zone", "no such time zone in the IANA database")
 
 
 async def list_locations(session: Session, kind: int, after: str, size: int) -> list[Location]:

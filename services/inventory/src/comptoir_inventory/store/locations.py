@@ -25,6 +25,7 @@ WHERE code = $1
 """
 LOCK = f"SELECT {_COLUMNS} FROM location WHERE code = $1 FOR UPDATE"
 ALL = f"SELECT {_COLUMNS} FROM location"
+IS_TIME_ZONE = "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = $1)"
 UNKNOWN = """
 SELECT code FROM unnest($1::text[]) AS code
 WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.code = code.code) ORDER BY code LIMIT 1
@@ -78,6 +79,12 @@ async def first_unknown(session: Session, codes: list[str]) -> str | None:
     """A code no location has."""
     unknown: str | None = await session.fetchval(UNKNOWN, codes)
     return unknown
+
+
+async def is_time_zone(session: Session, name: str) -> bool:
+    """Whether the database knows the time zone; images hold none themselves."""
+    known: bool = await session.fetchval(IS_TIME_ZONE, name)
+    return known
 
 
 async def announce_stock_at(session: Session, code: str) -> None:
