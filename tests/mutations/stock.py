@@ -28,7 +28,7 @@ STOCK = (
         f"{_STOCK_TESTS}/test_selling.py -k leaves_with_nobody_else",
     ),
     Mutant(
-        "nobody hears that a release has come",
+        "what was sold in advance goes on being promised",
         f"{_STOCK}/store/selling.py",
         "preorder_at > $1 AND preorder_at <= $2",
         "preorder_at > $2 AND preorder_at <= $1",
