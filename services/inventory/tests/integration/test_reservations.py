@@ -79,10 +79,7 @@ class TestExpiry:
     async def test_the_sweeper_gives_back_what_was_not_confirmed(
         self, harness: ServiceHarness
     ) -> None:
-        await factories.stocked(harness, "A", 2)
-        made = await factories.reserve(harness, factories.wanted("A", 2))
-        harness.clock.advance(15 * 60 + 1)
-        await factories.shows(harness, "A", (2, 0, 2))
+        made = await _run_out(harness)
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_EXPIRED
         assert len(await harness.events(events_pb2.ReservationExpired)) == 1
 
@@ -105,10 +102,7 @@ class TestExpiry:
         assert await factories.figures(harness, "A") == (2, 1, 1)
 
     async def test_confirming_late_takes_the_units_again(self, harness: ServiceHarness) -> None:
-        await factories.stocked(harness, "A", 2)
-        made = await factories.reserve(harness, factories.wanted("A", 2))
-        harness.clock.advance(15 * 60 + 1)
-        await factories.shows(harness, "A", (2, 0, 2))
+        made = await _run_out(harness)
         confirmed = await _confirm(harness, made.id)
         assert confirmed.state == stock_pb2.Reservation.STATE_CONFIRMED
         assert await factories.figures(harness, "A") == (2, 2, 0)
@@ -116,10 +110,7 @@ class TestExpiry:
     async def test_who_confirms_only_what_is_held_does_not_get_them_again(
         self, harness: ServiceHarness
     ) -> None:
-        await factories.stocked(harness, "A", 2)
-        made = await factories.reserve(harness, factories.wanted("A", 2))
-        harness.clock.advance(15 * 60 + 1)
-        await factories.shows(harness, "A", (2, 0, 2))
+        made = await _run_out(harness)
         request = pb.ConfirmReservationRequest(reservation=made.id, held_only=True)
         with pytest.raises(RemoteFailure) as refusal:
             await harness.call("ConfirmReservation", request, harness.tokens.service("orders"))
@@ -229,10 +220,7 @@ class TestTelling:
     async def test_a_promise_that_expired_and_was_taken_up_again(
         self, harness: ServiceHarness
     ) -> None:
-        await factories.stocked(harness, "A", 2)
-        made = await factories.reserve(harness, factories.wanted("A", 2))
-        harness.clock.advance(15 * 60 + 1)
-        await factories.shows(harness, "A", (2, 0, 2))
+        made = await _run_out(harness)
         await _confirm(harness, made.id)
         assert await _told(harness) == ["Confirmed", "Expired", "Held"]
 
@@ -314,6 +302,15 @@ async def _reserve_at_once(
             return await attempt(line)
 
     return Counter(await asyncio.gather(*map(guarded, lines)))
+
+
+async def _run_out(harness: ServiceHarness) -> stock_pb2.Reservation:
+    """All there is of A was promised, and given back by the sweeper."""
+    await factories.stocked(harness, "A", 2)
+    made = await factories.reserve(harness, factories.wanted("A", 2))
+    harness.clock.advance(15 * 60 + 1)
+    await factories.shows(harness, "A", (2, 0, 2))
+    return made
 
 
 async def _state(harness: ServiceHarness, reservation: str) -> int:
