@@ -12,10 +12,13 @@ to build/tests/KIND.failed.
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,10 +165,27 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
     """Runs one pytest and passes its lines on, each with the name of the run in front."""
     report = ROOT / "build" / "tests" / f"{kind}-{run.name}.xml"
     report.unlink(missing_ok=True)
+    # Two pytests that share the folder of temporary files remove old ones under each other's hands.
+    folder = Path(tempfile.mkdtemp(prefix=f"comptoir-{kind}-"))
+    options = (f"--junit-xml={report}", f"--basetemp={folder / run.name}")
+    said = await run_pytest(run, kind, [*options, *run.targets, *arguments], width)
+    if run.returncode == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        print(f"{run.name:<{width}} | what its tests wrote is kept in {folder}", flush=True)
+    run.totals, run.failures = read_totals(report), read_failures(report)
+    if run.returncode == NO_TESTS_COLLECTED and arguments:
+        run.returncode = 0
+    elif run.returncode != 0 and run.totals.failed == 0:
+        run.totals.failed = 1
+        run.failures = ["\n    ".join([f"{run.name}: pytest ended with {run.returncode}", *said])]
+
+
+async def run_pytest(run: Run, kind: str, arguments: Sequence[str], width: int) -> Sequence[str]:
+    """Runs it to its end, however that comes; returns the last lines it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "pytest", "-q", "--color=no", f"--junit-xml={report}"),
-        *run.targets,
+        *("-m", "pytest", "-q", "--color=no"),
         *arguments,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
@@ -175,17 +195,13 @@ async def execute(run: Run, kind: str, arguments: Sequence[str], width: int) -> 
     )
     assert process.stdout is not None
     prefix = f"{run.name:<{width}} | "
-    relay = asyncio.create_task(relay_lines(process.stdout, prefix))
+    said = deque[str](maxlen=LAST_LINES)
+    relay = asyncio.create_task(relay_lines(process.stdout, prefix, said))
     run.returncode = await end_of(process, prefix, patience(kind))
     # A server a test left behind may keep the pipe open: do not wait for it.
     await asyncio.wait([relay], timeout=LAST_WORDS_SECONDS)
     relay.cancel()
-    run.totals, run.failures = read_totals(report), read_failures(report)
-    if run.returncode == NO_TESTS_COLLECTED and arguments:
-        run.returncode = 0
-    elif run.returncode != 0 and run.totals.failed == 0:
-        run.totals.failed = 1
-        run.failures = [f"{run.name}: pytest ended with {run.returncode}"]
+    return said
 
 
 def patience(kind: str) -> int:
@@ -199,9 +215,10 @@ def patience(kind: str) -> int:
     return NIGHT_SECONDS if os.environ.get("FAULTS_SIZE") else FAULTS_SECONDS
 
 
-async def relay_lines(lines: asyncio.StreamReader, prefix: str) -> None:
+async def relay_lines(lines: asyncio.StreamReader, prefix: str, said: deque[str]) -> None:
     async for line in lines:
-        print(f"{prefix}{line.decode(errors='replace').rstrip()}", flush=True)
+        said.append(line.decode(errors="replace").rstrip())
+        print(f"{prefix}{said[-1]}", flush=True)
 
 
 async def end_of(process: asyncio.subprocess.Process, prefix: str, seconds: int) -> int:

@@ -102,7 +102,8 @@ async def run_tests(mutant: Mutant, copy: Path) -> tuple[int, str]:
     """How the tests end, and what they say."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", "-q", "-x", "--color=no", "-rfE"),
-        f"--timeout={_TEST_SECONDS}",
+        # A folder of its own: pytests that share one remove old files under each other's hands.
+        *(f"--timeout={_TEST_SECONDS}", f"--basetemp={copy / 'build'}"),
         *shlex.split(mutant.tests),
         cwd=copy,
         env={**os.environ, "PYTHONPATH": _sources(copy)},

@@ -1,14 +1,18 @@
 """The test runner finds every folder of tests, and adds up honestly."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from infra.dev import run_tests
 from infra.dev.run_tests import (
     KINDS,
     ROOT,
+    Run,
     Totals,
     discover,
+    execute,
     patience,
     read_failures,
     read_totals,
@@ -135,6 +139,42 @@ class TestReadFailures:
 
     def test_no_report_means_none(self, tmp_path: Path) -> None:
         assert read_failures(tmp_path / "absent.xml") == []
+
+
+class TestExecute:
+    @pytest.fixture
+    def written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A test that writes, in a tree of its own."""
+        monkeypatch.setattr(run_tests, "ROOT", tmp_path)
+        test = tmp_path / "test_it.py"
+        test.write_text("def test_it(tmp_path):\n    open('where', 'w').write(str(tmp_path))\n")
+        return test
+
+    def test_what_its_tests_wrote_is_its_own_and_removed(self, written: Path) -> None:
+        run = Run("it", [str(written)])
+
+        asyncio.run(execute(run, "unit", [], 2))
+
+        assert (run.returncode, str(run.totals)) == (0, "1 passed, 0 failed, 0 skipped")
+        folder = Path((written.parent / "where").read_text())
+        assert folder.parent.name == "it"
+        assert folder.parent.parent.name.startswith("comptoir-unit-")
+        assert not folder.parent.parent.exists()
+
+    def test_one_that_ends_without_a_failed_test_is_told_with_its_last_words(
+        self, written: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = Run("it", [f"{written}::test_another"])
+
+        asyncio.run(execute(run, "unit", [], 2))
+
+        assert run.totals.failed == 1
+        [failure] = run.failures
+        assert failure.startswith("it: pytest ended with 4\n")
+        assert "not found" in failure
+        kept = Path(capsys.readouterr().out.partition("kept in ")[2].strip())
+        assert kept.is_dir()
+        kept.rmdir()
 
 
 class TestPatience:
