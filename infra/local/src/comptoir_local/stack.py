@@ -40,7 +40,7 @@ GATEWAY = Service(
     "gateway",
     calls=tuple(service.name for service in BACKENDS),
     has_database=False,
-    ready_path="/readyz",
+    ready_path="/readyz?require=all",
 )
 SERVICES = (*BACKENDS, GATEWAY)
 AUDITOR = Service("audit", has_database=False)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import orjson
@@ -138,16 +139,38 @@ class TestCalls:
 
 
 class TestPlatform:
-    async def test_it_is_ready_when_all_services_are(
+    async def test_it_is_ready_until_no_service_is(
         self, http: httpx.AsyncClient, services: FakeServices
     ) -> None:
         answer = await http.get("/readyz")
-        assert answer.status_code == 200
+        assert (answer.status_code, answer.json()["status"]) == (200, "ready")
         assert set(answer.json()["services"].values()) == {"SERVING"}
         services.healthy = False
         answer = await http.get("/readyz")
-        assert answer.status_code == 503
+        assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
         assert (await http.get("/healthz")).status_code == 200
+
+    async def test_one_service_that_is_away_takes_no_gateway_out(
+        self, services: FakeServices
+    ) -> None:
+        # Where nobody listens.
+        settings = replace(settings_for(services), pim_target="dns:///127.0.0.1:9")
+        gateway = await Gateway.start(settings)
+        async with httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as http:
+            answer = await http.get("/readyz")
+            whole = await http.get("/readyz?require=all")
+        await gateway.stop()
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        states = answer.json()["services"]
+        assert states.pop("pim") == "UNREACHABLE"
+        assert set(states.values()) == {"SERVING"}
+        assert (whole.status_code, whole.json()["status"]) == (503, "not ready")
+
+    async def test_the_whole_platform_is_ready_when_all_services_are(
+        self, http: httpx.AsyncClient
+    ) -> None:
+        answer = await http.get("/readyz?require=all")
+        assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
     async def test_the_keys_of_tokens_are_published(
         self, http: httpx.AsyncClient, services: FakeServices

@@ -8,6 +8,8 @@ from comptoir_gateway import headers
 from comptoir_gateway.problems import Problem
 from comptoir_gateway.web import Request, Response, Router
 from comptoir_gateway.web.app import App
+from comptoir_runtime import telemetry
+from comptoir_runtime.telemetry import names
 from comptoir_testing.telemetry import Told
 from services.gateway.tests.asgi import ask
 
@@ -28,6 +30,7 @@ def app() -> App:
     router = Router()
     router.add("GET", "/v1/broken", broken)
     router.add("GET", "/v1/closed", closed)
+    router.add("GET", "/watched", closed, probe=True)
     return App(router, headers.Cors(()), max_requests=10, strict_transport=False)
 
 
@@ -59,3 +62,14 @@ async def test_a_refusal_is_no_fault(app: App, told: Told) -> None:
     (span,) = told.spans
     assert span.status.description is None
     assert told.lines == ()
+
+
+async def test_what_watches_the_process_is_neither_traced_nor_counted(app: App, told: Told) -> None:
+    for path in ("/watched", "/v1/closed"):
+        await ask(app, "GET", path, "", {"traceparent": PARENT}, b"")
+
+    assert [span.name for span in told.spans] == ["GET /v1/closed"]
+    requests = telemetry.histogram(names.HTTP_SERVER_REQUEST_DURATION)
+    routes = {route for (_, route, _), *_ in requests.read()}
+    assert "/v1/closed" in routes
+    assert "/watched" not in routes

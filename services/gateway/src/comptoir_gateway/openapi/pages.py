@@ -156,7 +156,7 @@ def page_paths() -> dict[str, dict[str, Any]]:
         },
         "/v1/webhooks/payments/{provider}": {"post": _webhook()},
         "/healthz": _plain("getHealth", "Whether the gateway answers"),
-        "/readyz": _plain("getReadiness", "Whether all services are ready", "503"),
+        "/readyz": _plain("getReadiness", "Whether requests can be sent here", "503"),
         "/.well-known/jwks.json": _plain(
             "getJwks", "The keys that verify access tokens (RFC 7517)"
         ),

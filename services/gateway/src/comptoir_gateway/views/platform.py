@@ -8,6 +8,7 @@ from comptoir.customers.v1 import customers_service_pb2
 from comptoir.payments.v1 import payments_service_pb2
 from comptoir_gateway.backends import Backends
 from comptoir_gateway.problems import Problem, from_failure
+from comptoir_gateway.transcode.binding import parsed_query
 from comptoir_gateway.web import Request, Response, Router
 from comptoir_runtime.errors import Failure
 
@@ -32,8 +33,8 @@ class Platform:
         self._draining = True
 
     def add_routes(self, router: Router) -> None:
-        router.add("GET", "/healthz", self.alive)
-        router.add("GET", "/readyz", self.ready)
+        router.add("GET", "/healthz", self.alive, probe=True)
+        router.add("GET", "/readyz", self.ready, probe=True)
         router.add("GET", "/.well-known/jwks.json", self.jwks)
         router.add("POST", "/v1/webhooks/payments/{provider}", self.notice)
 
@@ -41,11 +42,19 @@ class Platform:
         """200 for as long as this process answers at all."""
         return Response.json(b'{"status":"ok"}', _NO_STORE)
 
-    async def ready(self, _request: Request, _path: Mapping[str, str]) -> Response:
-        """200 when all six services are ready, 503 otherwise or while draining."""
+    async def ready(self, request: Request, _path: Mapping[str, str]) -> Response:
+        """200 when requests can be sent here, 503 otherwise: no service is ready, or it drains.
+
+        Without one of them its own routes fail, all others work: were that not ready, each gateway
+        would be taken out for the one service that is away. `?require=all` wants all of them.
+        """
+        wanted = dict(parsed_query(request.query)).get("require", "any")
         services = await self._backends.health()
-        ready = not self._draining and all(state == "SERVING" for state in services.values())
-        body = orjson.dumps({"status": "ready" if ready else "not ready", "services": services})
+        serving = [state == "SERVING" for state in services.values()]
+        enough = all(serving) if wanted == "all" else any(serving)
+        ready = enough and not self._draining
+        status = "not ready" if not ready else "ready" if all(serving) else "degraded"
+        body = orjson.dumps({"status": status, "services": services})
         return Response.json(body, _NO_STORE, status=200 if ready else 503)
 
     async def jwks(self, _request: Request, _path: Mapping[str, str]) -> Response:

@@ -16,7 +16,7 @@ from comptoir_gateway.web.exchange import (
     Scope,
     Send,
 )
-from comptoir_gateway.web.router import Router
+from comptoir_gateway.web.router import Route, Router
 from comptoir_runtime import telemetry
 from comptoir_runtime.telemetry import names
 
@@ -55,7 +55,7 @@ class App:
         request = Request.of(scope, receive)
         if not telemetry.tracing():  # else the span does it, and decides what is recorded
             telemetry.continue_trace(request.headers.get(telemetry.TRACEPARENT))
-        started, route = time.perf_counter(), "-"
+        started, route = time.perf_counter(), None
         status = 499  # by custom: the client left first
         self._running += 1
         try:
@@ -67,31 +67,31 @@ class App:
         finally:
             self._running -= 1
             elapsed = time.perf_counter() - started
-            _requests.record(elapsed, (request.method, route, str(status)))
+            if route is None or not route.is_probe:
+                _requests.record(elapsed, (request.method, _template(route), str(status)))
 
-    async def _respond(self, request: Request) -> tuple[Response, str]:
-        template = "-"
+    async def _respond(self, request: Request) -> tuple[Response, Route | None]:
+        route = None
         try:
             if self._running > self._max_requests:
                 detail = "there are too many requests now"
                 raise Problem(503, "OVERLOADED", detail, headers=_FULL)
             if request.method == "OPTIONS":
-                return self._options(request), template
+                return self._options(request), route
             route, variables = self._router.find(request.method, request.path)
-            template = route.template
-            if not telemetry.tracing():
-                return await route.handler(request, variables), template
+            if route.is_probe or not telemetry.tracing():
+                return await route.handler(request, variables), route
             parent = request.headers.get(telemetry.TRACEPARENT)
-            with telemetry.span(names.request_span(request.method, template), parent) as span:
+            with telemetry.span(names.request_span(request.method, route.template), parent) as span:
                 try:
-                    return await route.handler(request, variables), template
+                    return await route.handler(request, variables), route
                 except Exception as error:  # noqa: BLE001 - while the span is open, for its log line
-                    response = _failure(error, request, template)
+                    response = _failure(error, request, route.template)
                     if response.status >= 500:
                         span.failed(str(response.status))
-                    return response, template
+                    return response, route
         except Exception as error:  # noqa: BLE001 - the edge answers for everything
-            return _failure(error, request, template), template
+            return _failure(error, request, _template(route)), route
 
     def _options(self, request: Request) -> Response:
         allowed = self._router.allowed(request.path)
@@ -150,6 +150,10 @@ class App:
                 *(self._cors.allows(origin) if origin and request.method != "OPTIONS" else ()),
             ],
         }
+
+
+def _template(route: Route | None) -> str:
+    return "-" if route is None else route.template
 
 
 def _failure(error: Exception, request: Request, template: str) -> Response:

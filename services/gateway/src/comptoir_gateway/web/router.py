@@ -19,6 +19,8 @@ class Route:
     template: str
     handler: Handler
     variables: tuple[str, ...]
+    is_probe: bool = False
+    """Asked by what watches the process, again and again: it says nothing of what users meet."""
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Router:
         self._root = _Node()
         self.routes: list[Route] = []
 
-    def add(self, method: str, template: str, handler: Handler) -> None:
+    def add(self, method: str, template: str, handler: Handler, *, probe: bool = False) -> None:
         """Serves `method` on paths like `template`; raises `AmbiguousRoute`."""
         node, names = self._root, []
         *folders, last = template.removeprefix("/").split("/")
@@ -56,7 +58,7 @@ class Router:
         methods = node.routes.setdefault(verb, {})
         if method in methods:
             raise AmbiguousRoute(f"{method} {template}")
-        methods[method] = Route(method, template, handler, tuple(names))
+        methods[method] = Route(method, template, handler, tuple(names), probe)
         self.routes.append(methods[method])
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
