@@ -1,6 +1,6 @@
 """A collector in this process: what the platform exports over OTLP, kept in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +50,8 @@ class Collector:
     lines: list[Line] = field(default_factory=list)
     metrics: dict[tuple[str, str], Series] = field(default_factory=dict)
     """The newest values, by service and name of the metric."""
+    pass_on: Callable[[bytes], Awaitable[None]] | None = None
+    """Who else takes metrics."""
 
     def values(self, service: str, name: str, **attributes: str) -> list[float]:
         """Of the series that have these attributes, named with `_` for each dot."""
@@ -89,6 +91,8 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
                 for metric in scope.metrics:
                     known = self._collector.metrics.setdefault((service, metric.name), {})
                     known |= dict(map(_value, _points(metric)))
+        if self._collector.pass_on is not None:
+            await self._collector.pass_on(request.SerializeToString())
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 

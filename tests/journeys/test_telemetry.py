@@ -2,6 +2,7 @@
 in what is said about it."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,9 +13,11 @@ from comptoir_local.demo.cast import Credentials, Stage
 from comptoir_local.demo.play import poll
 from comptoir_local.environment import Surroundings
 from comptoir_runtime.telemetry import names
+from infra.observability import prometheus, questions
 from tests.journeys.otlp import Collector, Line, Span, a_collector
 from tests.journeys.shop import Shop, ok, refused
 from tests.journeys.stage import JOURNEY, a_platform, script
+from tests.journeys.victoria import MetricsStore, a_metrics_store, are_installed
 
 pytestmark = JOURNEY
 
@@ -109,13 +112,35 @@ ELSEWHERE = (
     names.PROCESS_OVERDUE,
     names.STREAMS_OPEN,
 )
+SERIES_ELSEWHERE = {name for metric in ELSEWHERE for name in prometheus.series_of(metric)}
+QUERIES = sorted({query for path in questions.DASHBOARDS for _, query in questions.queries(path)})
+
+
+def asks_elsewhere(query: str) -> bool:
+    return bool(prometheus.series_in(query) & SERIES_ELSEWHERE)
+
+
+def asks_for_failures(query: str) -> bool:
+    """Of which a healthy day has none."""
+    return any(words in query for words in ('"5..', '"INTERNAL|'))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def collector() -> AsyncIterator[Collector]:
+async def store() -> AsyncIterator[MetricsStore | None]:
+    """Hears all metrics that the collector hears; None where none is installed."""
+    if not are_installed():
+        yield None
+        return
+    async with a_metrics_store(questions.ALERTS) as store:
+        yield store
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def collector(store: MetricsStore | None) -> AsyncIterator[Collector]:
     """Hears a platform of its own, told to record everything, in which one order is placed."""
     with pytest.MonkeyPatch.context() as environment:
         async with a_collector() as collector:
+            collector.pass_on = store.take if store else None
             environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{collector.address}")
             environment.setenv("OTEL_TRACES_SAMPLER_ARG", "1")
             environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
@@ -130,15 +155,28 @@ async def collector() -> AsyncIterator[Collector]:
                 await platform.keep_auditing()
                 who = Credentials(around.administrator.email, around.administrator.password)
                 async with Shop.open(Stage(around.gateway_url, around.provider_url, who)) as shop:
-                    await a_day(around, shop)
+                    await a_day(around, shop, collector)
                     yield collector
 
 
-async def a_day(surroundings: Surroundings, shop: Shop) -> None:
-    """A page, an order, a buyer for whom too little is left, and one whose money is in doubt."""
+async def a_day(surroundings: Surroundings, shop: Shop, collector: Collector) -> None:
+    """A page until it is kept, an order, a buyer for whom too little is left, and one whose money
+    is in doubt.
+    """
     visitor, sku = await shop.visitor(), await shop.goods(2)
-    await visitor.get("/v1/pages/catalogue?channel=web&category=master")
+
+    async def kept() -> list[float]:
+        await visitor.get("/v1/pages/catalogue?channel=web&category=master")
+        return collector.values("gateway", names.CACHE_LOOKUPS.name, comptoir_outcome="hit")
+
+    await poll(kept, bool)
     ok(await visitor.place(await visitor.cart(sku)))
+
+    async def counted() -> list[float]:
+        return collector.values("orders", names.RPC_SERVER_CALL_DURATION.name, rpc_method=PLACED_BY)
+
+    # A rate is what is counted from the second value on.
+    await poll(counted, bool)
     other = await shop.visitor()
     refused(await other.place(await other.cart(await shop.goods(1), quantity=5)), 409)
     third = await shop.visitor()
@@ -223,3 +261,42 @@ class TestTelemetry:
         elsewhere = {each.name for each in ELSEWHERE}
         assert looked_for.isdisjoint(elsewhere)
         assert looked_for | elsewhere == {each.name for each in names.METRICS}
+
+
+@pytest.mark.skipif(
+    not are_installed(), reason="victoria-metrics is not installed (Debian has it since 13)"
+)
+class TestStore:
+    """A store of metrics names what it is told as dashboards and alerts expect it."""
+
+    pytestmark = pytest.mark.usefixtures("collector")
+
+    @pytest.mark.parametrize("query", QUERIES)
+    async def test_what_a_dashboard_asks_is_answered(self, store: MetricsStore, query: str) -> None:
+        async def answer() -> list[Any]:
+            # All of this day; and nobody has chosen a job.
+            return await store.ask(query.replace("$__rate_interval", "1h").replace("$job", ".*"))
+
+        if asks_for_failures(query):
+            assert await answer() == [], query
+        elif not asks_elsewhere(query):
+            assert await poll(answer, bool), query
+
+    async def test_alerts_look_at_what_is_told_and_a_healthy_day_raises_none(
+        self, store: MetricsStore
+    ) -> None:
+        def blind(rules: list[Any]) -> set[str]:
+            return {each["name"] for each in rules if not each.get("lastSeriesFetched")}
+
+        excused = {
+            name
+            for name, rule in questions.RULES.items()
+            if asks_for_failures(rule["expr"])
+            or asks_elsewhere(rule["expr"])
+            or " offset " in rule["expr"]  # to a time before this day
+        }
+        rules = await poll(store.rules, lambda found: blind(found) <= excused)
+        assert {rule["name"] for rule in rules} == set(questions.RULES)
+        assert blind(rules) <= excused
+        assert {rule["name"] for rule in rules if rule["lastError"]} == set()
+        assert {rule["name"] for rule in rules if rule["state"] == "firing"} == set()

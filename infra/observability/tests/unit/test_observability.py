@@ -1,13 +1,10 @@
 """Dashboards and alerts ask for what is told, and each alert leads to what to do."""
 
-import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -21,32 +18,17 @@ from comptoir_runtime.telemetry import names
 from comptoir_runtime.telemetry.names import METRICS, Kind, Metric
 from comptoir_testing.procedures import procedures_of
 from infra.observability import prometheus
+from infra.observability.questions import (
+    DASHBOARDS,
+    FOLDER,
+    RULES,
+    dashboard,
+    log_queries,
+    queries,
+)
 
-FOLDER = Path(__file__).resolve().parents[2]
 ROOT = FOLDER.parents[1]
-DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
-ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())
-RULES = {rule["alert"]: rule for group in ALERTS["groups"] for rule in group["rules"]}
 COLLECTOR = yaml.safe_load((FOLDER / "collector.yaml").read_text())
-
-
-def dashboard(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
-def queries(path: Path) -> Iterator[tuple[str, str]]:
-    """Where, and what is asked there."""
-    content = dashboard(path)
-    for panel in content["panels"]:
-        for target in panel.get("targets", ()):
-            if target["datasource"]["type"] == "prometheus":
-                yield panel["title"], target["expr"]
-    for variable in content["templating"]["list"]:
-        if variable["type"] == "query":
-            yield (
-                variable["name"],
-                re.sub(r"label_values\((.*), \w+\)", r"\1", variable["definition"]),
-            )
 
 
 TOLD: dict[str, set[str]] = {
@@ -75,16 +57,6 @@ MATCHED = {
     for matched in prometheus.matchers_in(query)
     if "$" not in matched[1]
 }
-
-
-def log_queries(path: Path) -> list[str]:
-    """What is asked of Loki."""
-    return [
-        target["expr"]
-        for panel in dashboard(path)["panels"]
-        if panel["type"] == "logs"
-        for target in panel["targets"]
-    ]
 
 
 class TestTranslation:
