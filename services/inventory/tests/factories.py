@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -28,10 +29,17 @@ async def create_location(
     *,
     kind: stock_pb2.Location.Kind.ValueType = stock_pb2.Location.KIND_STORE,
     active: bool = True,
+    channels: Sequence[str] = (),
 ) -> stock_pb2.Location:
-    """A location that ships and hands over."""
+    """A location that ships and hands over, for some channels or all."""
     location = stock_pb2.Location(
-        code=code, kind=kind, name=code, can_ship=True, can_pick_up=True, active=active
+        code=code,
+        kind=kind,
+        name=code,
+        can_ship=True,
+        can_pick_up=True,
+        active=active,
+        channels=channels,
     )
     created: stock_pb2.Location = await harness.call(
         "CreateLocation",
@@ -59,9 +67,12 @@ def wanted(sku: str, units: int, location: str = "lyon") -> stock_pb2.Reservatio
     return stock_pb2.ReservationLine(sku=sku, location=location, quantity=units)
 
 
-def reserve_request(*lines: stock_pb2.ReservationLine, owner: str = "") -> pb.ReserveRequest:
+def reserve_request(
+    *lines: stock_pb2.ReservationLine, owner: str = "", channel: str = ""
+) -> pb.ReserveRequest:
     """A promise for a new order."""
-    return pb.ReserveRequest(request_id=key(), owner=owner or f"order/{key()}", lines=lines)
+    owner = owner or f"order/{key()}"
+    return pb.ReserveRequest(request_id=key(), owner=owner, lines=lines, channel=channel)
 
 
 async def reserve(

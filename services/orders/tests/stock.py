@@ -38,6 +38,8 @@ class FakeStock:
         self.units: dict[str, dict[str, int]] = {LYON: {"KETTLE": 100, "LAMP": 100}}
         self.beyond: dict[str, dict[str, Beyond]] = {}
         """What is sold before it is there, by location and sku."""
+        self.serves: dict[str, frozenset[str]] = {}
+        """Channels of locations that do not serve all."""
         self.holds: dict[str, Hold] = {}
         self.by_key: dict[tuple[str, str], str] = {}
         self.sold_out = False
@@ -56,7 +58,7 @@ class FakeStock:
         return self.units.get(location, {}).get(sku, 0) - promised
 
     async def available(
-        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
+        self, skus: Sequence[str], channel: str, *, store: str = "", fresh: bool = True
     ) -> Mapping[str, Offer]:
         await self._town.at("available")
         return {
@@ -64,14 +66,19 @@ class FakeStock:
                 {sku: self.free(location, sku) for sku in skus}, self.beyond.get(location, {})
             )
             for location in self.units.keys() | self.beyond.keys()
-            if not store or location == store
+            if (not store or location == store) and self._serves(location, channel)
         }
 
     async def places(self) -> Mapping[str, Place]:
         return PLACES
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
+    async def reserve(
+        self, key: str, owner: str, channel: str, plan: Plan, time_to_live: timedelta
+    ) -> Promised:
         await self._town.at("reserve")
+        refused = [each for each in plan if not self._serves(each.location, channel)]
+        if refused:
+            raise refusal("OUT_OF_STOCK", sku=refused[0].sku)
         reservation = self._promise(key, owner, plan, "HELD")
         await self._town.at("reserve done")
         return Promised(reservation, self._late(plan))
@@ -94,6 +101,9 @@ class FakeStock:
         reservation = self._promise(key, owner, plan, "SOLD")
         await self._town.at("sell done")
         return reservation
+
+    def _serves(self, location: str, channel: str) -> bool:
+        return location not in self.serves or channel in self.serves[location]
 
     def _late(self, plan: Plan) -> tuple[Late, ...]:
         """What of a plan that was just promised has still to come."""

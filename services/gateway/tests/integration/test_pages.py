@@ -10,6 +10,7 @@ import pytest
 
 from comptoir.cart.v1 import cart_pb2, cart_service_pb2
 from comptoir.cart.v1 import events_pb2 as cart_events
+from comptoir.inventory.v1 import events_pb2 as inventory_events
 from comptoir.payments.v1 import payment_pb2, payments_service_pb2
 from comptoir_gateway.__main__ import Gateway
 from comptoir_runtime.bus import Bus
@@ -257,6 +258,21 @@ class TestWithTheBus:
         items = (await page(live, CATALOGUE))["items"]
         assert [each["availability"]["available"] for each in items] == [1, 2, 0]
         assert services.called("GetAvailability") == []
+
+    async def test_stock_is_that_of_places_that_serve_the_channel(
+        self, live: httpx.AsyncClient, shop: Shop, bus: Bus
+    ) -> None:
+        shop.stores[0].channels.append("store")
+        told = inventory_events.LocationState(code="lyon", location=shop.stores[0])
+        await announce(bus, told, shop.stock_state("A"))
+
+        async def served() -> bool:
+            return bool((await page(live, PRODUCT))["availability"]["available"] == 1)
+
+        await until(served)
+        assert [each["available"] for each in (await page(live, PRODUCT))["stores"]] == [0, 1]
+        in_store = await page(live, PRODUCT.replace("web", "store"))
+        assert in_store["availability"]["available"] == 4
 
     async def test_a_new_price_is_shown_as_soon_as_it_is_told(
         self, live: httpx.AsyncClient, shop: Shop, bus: Bus

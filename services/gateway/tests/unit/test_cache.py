@@ -157,7 +157,7 @@ def store(code: str, latitude: float, longitude: float, **more: object) -> stock
 
 class TestStockBook:
     def test_a_sku_nobody_stocked_has_nothing(self) -> None:
-        stock = StockBook().stock("A")
+        stock = StockBook().stock("A", "web")
         figures = stock_pb2.Availability.FromString(stock.message)
         assert (figures.sku, figures.available, figures.revision) == ("A", 0, 0)
 
@@ -165,10 +165,34 @@ class TestStockBook:
         book = StockBook()
         book.learn_stock(availability("A", lyon=5))
         book.learn_stock(availability("A", lyon=1, paris=2))
-        stock = book.stock("A")
+        stock = book.stock("A", "web")
         figures = stock_pb2.Availability.FromString(stock.message)
         assert (figures.available, figures.revision, list(figures.levels)) == (3, 3, [])
         assert stock.by_location == {"lyon": 1, "paris": 2}
+
+    def test_a_location_counts_for_the_channels_that_it_serves(self) -> None:
+        book = StockBook()
+        told = availability("A", lyon=5, paris=2)
+        for level, units, seconds in zip(told.availability.levels, (9, 4), (100, 50), strict=True):
+            level.backorder_available, level.expected_time.seconds = units, seconds
+        told.availability.backorder_available = 13
+        told.availability.expected_time.seconds = 50
+        book.learn_stock(told)
+        served = store("paris", 48.86, 2.35)
+        served.channels.append("store")
+        book.learn_location(served)
+
+        def shown(channel: str) -> tuple[int, int, int, dict[str, int]]:
+            stock = book.stock("A", channel)
+            total = stock_pb2.Availability.FromString(stock.message)
+            beyond, at = total.backorder_available, total.expected_time.seconds
+            return total.available, beyond, at, stock.by_location
+
+        assert shown("store") == (7, 13, 50, {"lyon": 5, "paris": 2})
+        assert shown("web") == (5, 9, 100, {"lyon": 5})
+        served.ClearField("channels")
+        book.learn_location(served)
+        assert shown("web") == (7, 13, 50, {"lyon": 5, "paris": 2})
 
     def test_only_active_stores_with_a_place_are_shown(self) -> None:
         book = StockBook()

@@ -68,6 +68,7 @@ def wish_from(request: pb.GetAvailabilityRequest) -> Wish:
         can_return=request.can_return,
         near=point_of(request.near) if request.HasField("near") else None,
         within_km=request.within_km,
+        channel=request.channel,
     )
 
 
@@ -104,7 +105,8 @@ def ask_from(request: pb.ReserveRequest) -> Ask:
     """A wish for a promise."""
     given = request.HasField("time_to_live")
     lifetime = request.time_to_live.ToTimedelta() if given else None
-    return Ask(request.owner, request.request_id, reserved_from(request.lines), lifetime)
+    lines = reserved_from(request.lines)
+    return Ask(request.owner, request.request_id, lines, lifetime, request.channel)
 
 
 def differences_from(lines: Iterable[pb.StockDifference]) -> list[Quantity]:
@@ -227,4 +229,5 @@ def location_from(message: stock_pb2.Location) -> Location:
         active=message.active,
         daily_capacity=message.daily_capacity,
         cut_off=message.cut_off,
+        channels=frozenset(message.channels),
     )

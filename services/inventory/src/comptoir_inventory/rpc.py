@@ -69,7 +69,7 @@ class InventoryServicer:
     async def WatchAvailability(
         self, request: pb.WatchAvailabilityRequest, call: Call
     ) -> AsyncIterator[stock_pb2.Availability]:
-        wish = Wish(codes=frozenset(request.locations))
+        wish = Wish(codes=frozenset(request.locations), channel=request.channel)
         entries = watching.watch_availability(call.transactions, self._board, request.skus, wish)
         async for entry in entries:
             yield convert.availability_to(entry)

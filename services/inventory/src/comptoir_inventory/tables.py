@@ -15,8 +15,9 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 # First: it sets the naming convention of constraints and brings the runtime's tables.
@@ -58,6 +59,9 @@ class LocationRow(SQLModel, table=True):
     version: int = Field(sa_column=_integer())
     daily_capacity: int = Field(sa_column=_integer(server_default="0"))
     cut_off: str = Field(sa_column=_text(server_default=""))
+    channels: list[str] = Field(
+        sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
+    )
 
 
 class StockItemRow(SQLModel, table=True):

@@ -289,4 +289,5 @@ def _forget_sums(owner_url: str) -> None:
     with psycopg.connect(owner_url) as owner:
         owner.execute("ALTER TABLE stock_item ALTER COLUMN moved DROP NOT NULL")
         owner.execute("UPDATE stock_item SET moved = NULL")
+        owner.execute("ALTER TABLE location DROP COLUMN channels")
         owner.execute("UPDATE alembic_version SET version_num = '0008'")

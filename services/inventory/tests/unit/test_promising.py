@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir_inventory.domain.promising import Offer, changes_of, plan_batch
+from comptoir_inventory.domain.promising import Offer, Wanted, changes_of, plan_batch
 from comptoir_inventory.domain.selling import Arrival, Backorder, Beyond, Policy
 from comptoir_inventory.domain.stock import Place, Quantity, summed
 
@@ -18,8 +18,8 @@ A: Place = ("A", "lyon")
 PLACES: list[Place] = [("A", "lyon"), ("A", "paris"), ("B", "lyon"), ("C", "lyon")]
 
 
-def want(units: int, place: Place = A) -> list[Quantity]:
-    return [Quantity(*place, units)]
+def want(units: int, place: Place = A, channel: str = "") -> Wanted:
+    return Wanted([Quantity(*place, units)], channel)
 
 
 def until(
@@ -37,7 +37,7 @@ class TestPlanBatch:
         assert (short.wanted, short.available) == (3, 2)
 
     def test_a_refused_request_takes_nothing_of_any_line(self) -> None:
-        both = [Quantity("A", "lyon", 1), Quantity("B", "lyon", 1)]
+        both = Wanted([Quantity("A", "lyon", 1), Quantity("B", "lyon", 1)])
         decisions = plan_batch({A: Offer(1)}, [both, want(1)], NOW)
         assert [(bool(each.lines), bool(each.shortages)) for each in decisions] == [
             (False, True),
@@ -64,9 +64,27 @@ class TestPlanBatch:
 
     def test_too_many_in_one_order(self) -> None:
         offers = {A: Offer(9, until(SOON, most=3)), ("A", "paris"): Offer(9, until(SOON, most=3))}
-        both = [Quantity("A", "lyon", 2), Quantity("A", "paris", 2)]
+        both = Wanted([Quantity("A", "lyon", 2), Quantity("A", "paris", 2)])
         [decision] = plan_batch(offers, [both], NOW)
         assert decision.excess == ("A", 3)
+
+    def test_a_place_offers_nothing_to_channels_that_it_does_not_serve(self) -> None:
+        shops = frozenset({"store", "app"})
+        offers = {A: Offer(5, channels=shops), ("B", "lyon"): Offer(5, busy=True, channels=shops)}
+        web, app, any_channel, elsewhere = plan_batch(
+            offers,
+            [
+                want(1, channel="web"),
+                want(1, channel="app"),
+                want(5),
+                want(1, ("B", "lyon"), channel="web"),
+            ],
+            NOW,
+        )
+        assert (web.shortages[0].available, bool(app.lines)) == (0, True)
+        # What is left once the app has had its unit.
+        assert any_channel.shortages[0].available == 4
+        assert (elsewhere.busy, elsewhere.shortages[0].available) == (False, 0)
 
     @given(
         st.dictionaries(st.sampled_from(PLACES), st.integers(0, 20)),
@@ -78,12 +96,14 @@ class TestPlanBatch:
     def test_nothing_is_promised_twice_and_nobody_is_refused_without_reason(
         self, stock: dict[Place, int], wishes: list[list[tuple[Place, int]]]
     ) -> None:
-        requests = [summed(Quantity(*place, units) for place, units in wish) for wish in wishes]
+        requests = [
+            Wanted(summed(Quantity(*place, units) for place, units in wish)) for wish in wishes
+        ]
         offers = {place: Offer(units) for place, units in stock.items()}
         decisions = plan_batch(offers, requests, NOW)
         left = Counter(stock)
         for request, decision in zip(requests, decisions, strict=True):
-            fits = all(left[each.sku, each.location] >= each.units for each in request)
+            fits = all(left[each.sku, each.location] >= each.units for each in request.lines)
             assert bool(decision.lines) is fits
             assert bool(decision.shortages) is not fits
             for line in decision.lines:

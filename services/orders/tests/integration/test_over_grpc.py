@@ -178,10 +178,11 @@ async def test_an_order_through_real_channels(
         "cus_test",
     )
     assert (asked["Reserve"].request_id, asked["Reserve"].owner) == (
-        f"{placement.id}/reserve/1",
+        f"{placement.id}/reserve/1/web",
         f"order/{placement.order}",
     )
     assert asked["Reserve"].time_to_live.seconds == 1800
+    assert (asked["GetAvailability"].channel, asked["Reserve"].channel) == ("web", "web")
     assert asked["AuthorisePayment"].request_id == f"{placement.id}/authorise"
     assert asked["AuthorisePayment"].amount == euros("54.90")
     assert asked["AuthorisePayment"].payer == "cus_test"

@@ -72,6 +72,18 @@ class TestPlaceOrder:
             ("store_lyon", "PICK_UP")
         ]
 
+    async def test_nothing_leaves_a_location_that_does_not_serve_the_channel(
+        self, replica: Replica, database: Database, town: Town
+    ) -> None:
+        town.carts.add(factories.quote(channel="app"))
+        town.stock.units[PARIS] = {"KETTLE": 2, "LAMP": 1}
+        town.stock.serves[LYON] = frozenset({"web"})
+
+        await place(replica)
+
+        (order,) = await orders(database)
+        assert [each.location for each in order.fulfilments] == [PARIS]
+
     async def test_a_free_order_asks_for_no_money(
         self, replica: Replica, database: Database, town: Town
     ) -> None:

@@ -136,7 +136,7 @@ class Town:
     # --- stock ---------------------------------------------------------------------------------
 
     async def available(
-        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
+        self, skus: Sequence[str], channel: str, *, store: str = "", fresh: bool = True
     ) -> Mapping[str, Offer]:
         self._question()
         return {SITE: Offer({SKU: self.free()})}
@@ -144,7 +144,9 @@ class Town:
     async def places(self) -> Mapping[str, Place]:
         return {}
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
+    async def reserve(
+        self, key: str, owner: str, channel: str, plan: Plan, time_to_live: timedelta
+    ) -> Promised:
         self._call("reserve", key)
         return Promised(key)
 

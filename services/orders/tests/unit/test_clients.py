@@ -161,7 +161,7 @@ class TestStock:
             )
         )
 
-        found = await GrpcStock(neighbour).available(["KETTLE", "LAMP"])
+        found = await GrpcStock(neighbour).available(["KETTLE", "LAMP"], "web")
 
         assert found == {
             "LYON": Offer({"KETTLE": 3, "LAMP": 9}),
@@ -177,7 +177,7 @@ class TestStock:
     async def test_goods_to_collect_are_asked_for_in_the_store(self) -> None:
         neighbour = Neighbour(GetAvailability=inventory_pb2.GetAvailabilityResponse())
 
-        await GrpcStock(neighbour).available(["KETTLE"], store="store_lyon")
+        await GrpcStock(neighbour).available(["KETTLE"], "web", store="store_lyon")
 
         (asked,) = neighbour.asked
         assert (asked[1].can_ship, asked[1].can_pick_up, list(asked[1].locations)) == (
@@ -200,10 +200,10 @@ class TestStock:
         answers = [levels("KETTLE", "LAMP"), levels("KETTLE"), levels("KETTLE", "CUP")]
         stock = GrpcStock(neighbour := Neighbour(GetAvailability=answers))
 
-        await stock.available(["KETTLE", "LAMP"], fresh=False)
-        again = await stock.available(["LAMP"], fresh=False)
-        await stock.available(["KETTLE"], fresh=True)
-        await stock.available(["KETTLE", "CUP"], fresh=False)
+        await stock.available(["KETTLE", "LAMP"], "web", fresh=False)
+        again = await stock.available(["LAMP"], "web", fresh=False)
+        await stock.available(["KETTLE"], "web", fresh=True)
+        await stock.available(["KETTLE", "CUP"], "web", fresh=False)
 
         assert again == {"LYON": Offer({"LAMP": 3})}
         asked = [list(request.skus) for _, request in neighbour.asked]
@@ -211,14 +211,28 @@ class TestStock:
         # Fresh means as committed: the replica that answers may not have heard of it yet.
         assert [request.current for _, request in neighbour.asked] == [False, True, False]
 
+    async def test_figures_of_one_channel_are_not_those_of_another(self) -> None:
+        stock = GrpcStock(
+            neighbour := Neighbour(
+                GetAvailability=[inventory_pb2.GetAvailabilityResponse() for _ in range(2)]
+            )
+        )
+        for channel in ("web", "app"):
+            await stock.available(["KETTLE"], channel, fresh=False)
+        assert [request.channel for _, request in neighbour.asked] == ["web", "app"]
+
     async def test_a_plan_is_reserved_as_it_is(self) -> None:
         neighbour = Neighbour(Reserve=stock_pb2.Reservation(id="rsv_1"))
 
-        reservation = await GrpcStock(neighbour).reserve("key", "order/ord_1", PLAN, HOLD)
+        reservation = await GrpcStock(neighbour).reserve("key", "order/ord_1", "web", PLAN, HOLD)
 
         assert reservation == Promised("rsv_1")
         (asked,) = neighbour.asked
-        assert (asked[1].request_id, asked[1].owner) == ("key", "order/ord_1")
+        assert (asked[1].request_id, asked[1].owner, asked[1].channel) == (
+            "key",
+            "order/ord_1",
+            "web",
+        )
         assert asked[1].time_to_live.seconds == 1800
         assert [(each.sku, each.location, each.quantity) for each in asked[1].lines] == [
             ("KETTLE", "LYON", 2),
@@ -244,7 +258,9 @@ class TestStock:
         there = stock_pb2.ReservationLine(sku="LAMP", location="PARIS", quantity=1)
         answer = stock_pb2.Reservation(id="rsv_1", lines=[late, there])
 
-        held = await GrpcStock(Neighbour(Reserve=answer)).reserve("key", "order/1", PLAN, HOLD)
+        held = await GrpcStock(Neighbour(Reserve=answer)).reserve(
+            "key", "order/1", "web", PLAN, HOLD
+        )
 
         assert held == Promised("rsv_1", (Late("KETTLE", "LYON", 1, LATER),))
 
@@ -352,7 +368,7 @@ class TestAnswersThatSayNothing:
         neighbour = Neighbour(Reserve=answer)
 
         with pytest.raises(OutcomeUnknown):
-            await GrpcStock(neighbour).reserve("key", "order/ord_1", PLAN, HOLD)
+            await GrpcStock(neighbour).reserve("key", "order/ord_1", "web", PLAN, HOLD)
 
     @pytest.mark.parametrize(
         "answer",
@@ -368,6 +384,6 @@ class TestAnswersThatSayNothing:
         neighbour = Neighbour(Reserve=answer)
 
         with pytest.raises(Failure) as refused:
-            await GrpcStock(neighbour).reserve("key", "order/ord_1", PLAN, HOLD)
+            await GrpcStock(neighbour).reserve("key", "order/ord_1", "web", PLAN, HOLD)
 
         assert refused.value is answer

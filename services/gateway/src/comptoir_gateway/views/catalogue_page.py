@@ -50,7 +50,7 @@ class CataloguePage:
         skus = [shown.sku for shown in listing.products]
         prices, stock = await asyncio.gather(
             missing.without("price", parts.prices(skus, visit)),
-            missing.without("availability", parts.stock(skus, visit)),
+            missing.without("availability", parts.stock(skus, visit.channel, visit)),
         )
         items = []
         for shown in listing.products:

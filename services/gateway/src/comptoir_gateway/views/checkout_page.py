@@ -38,14 +38,14 @@ class CheckoutPage:
         cart = checked("cart", path["cart"], clean)
         missing = Missing()
         try:
-            (lines, cart_json), shipping, payment = await asyncio.gather(
+            (lines, channel, cart_json), shipping, payment = await asyncio.gather(
                 self._get_cart(cart, visit),
                 missing.without("shippingMethods", self._shipping_methods(cart, visit)),
                 missing.without("paymentMethods", self._payment_methods(cart, visit)),
             )
         except Failure as failure:
             raise from_failure(failure) from None
-        stock = await missing.without("availability", self._parts.stock(lines, visit))
+        stock = await missing.without("availability", self._parts.stock(lines, channel, visit))
         figures = None if stock is None else [self._parts.stock_json(stock[sku]) for sku in lines]
         body = members(
             [
@@ -58,13 +58,13 @@ class CheckoutPage:
         )
         return Response.json(body, headers.PRIVATE)
 
-    async def _get_cart(self, cart: str, visit: Visit) -> tuple[list[str], bytes]:
-        """The skus of the cart, each once, and its JSON."""
+    async def _get_cart(self, cart: str, visit: Visit) -> tuple[list[str], str, bytes]:
+        """The skus of the cart, each once, its channel, and its JSON."""
         request = cart_service_pb2.GetCartRequest(cart=cart)
         payload = await self._cart(request.SerializeToString(), visit.metadata, visit.seconds)
-        lines = cart_pb2.Cart.FromString(payload).lines
-        skus = list(dict.fromkeys(line.sku for line in lines))
-        return skus, self._cart_json.to_json(payload)
+        found = cart_pb2.Cart.FromString(payload)
+        skus = list(dict.fromkeys(line.sku for line in found.lines))
+        return skus, found.channel, self._cart_json.to_json(payload)
 
     async def _shipping_methods(self, cart: str, visit: Visit) -> bytes:
         request = cart_service_pb2.ListShippingMethodsRequest(cart=cart)

@@ -22,6 +22,8 @@ T = TypeVar("T")
 PAGE_SECONDS = 3.0
 MAX_RELATED = 12
 RELATED_TYPE = "X_SELL"
+# Which channel is meant when none is named, as pim and cart have it.
+DEFAULT_CHANNEL = "web"
 _PART_BYTES = 32 * 1024 * 1024
 
 
@@ -215,14 +217,15 @@ class Parts:
             for price in answer.prices
         }
 
-    async def stock(self, skus: Sequence[str], visit: Visit) -> dict[str, Stock]:
-        """What can be promised of each sku."""
+    async def stock(self, skus: Sequence[str], channel: str, visit: Visit) -> dict[str, Stock]:
+        """What of each sku can be promised to orders of a channel."""
+        channel = channel or DEFAULT_CHANNEL
         if not skus:
             return {}
         if self.news.live:
-            return {sku: self._book.stock(sku) for sku in skus}
+            return {sku: self._book.stock(sku, channel) for sku in skus}
         request = inventory_service_pb2.GetAvailabilityRequest(
-            skus=list(dict.fromkeys(skus)), by_location=True
+            skus=list(dict.fromkeys(skus)), by_location=True, channel=channel
         )
         payload = await self._availability(
             request.SerializeToString(), visit.anonymous, visit.seconds

@@ -50,7 +50,7 @@ class ProductPage:
         parts, sku = self._parts, shown.sku
         prices, stock, related = await asyncio.gather(
             missing.without("price", parts.prices([sku], visit)),
-            missing.without("availability", parts.stock([sku], visit)),
+            missing.without("availability", parts.stock([sku], visit.channel, visit)),
             missing.without("related", parts.related(shown.related, visit)),
         )
         figures = (stock or {}).get(sku)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -33,6 +34,8 @@ class Location:
     version: int = 1
     daily_capacity: int = 0
     cut_off: str = ""
+    channels: frozenset[str] = frozenset()
+    """Whose orders its stock serves; none named: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Wish:
     can_return: bool = False
     near: Point | None = None
     within_km: int = 0
+    channel: str = ""
 
     def matches(self, location: Location) -> bool:
         """Whether the location's stock counts."""
@@ -54,6 +58,7 @@ class Wish:
             and (not self.can_ship or location.can_ship)
             and (not self.can_pick_up or location.can_pick_up)
             and (not self.can_return or location.can_return)
+            and serves(location.channels, self.channel)
             and self._is_near(location)
         )
 
@@ -65,3 +70,8 @@ class Wish:
     def distance(self, location: Location) -> float:
         """Kilometres from the wished point; infinite when either point is unknown."""
         return kilometres(self.near, location.address.point)
+
+
+def serves(channels: Collection[str], channel: str) -> bool:
+    """Whether a place that serves these channels (none: all) serves this one ("": any)."""
+    return not channel or not channels or channel in channels

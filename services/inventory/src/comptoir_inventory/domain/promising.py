@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from comptoir_inventory.domain.locations import serves
 from comptoir_inventory.domain.reservations import Line
 from comptoir_inventory.domain.selling import Beyond
 from comptoir_inventory.domain.stock import Change, Place, Quantity
@@ -20,6 +21,16 @@ class Ask:
     request_id: str
     lines: Sequence[Quantity]
     time_to_live: timedelta | None = None
+    channel: str = ""
+    """Places that do not serve it offer nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Units that are wanted together, each place once, for an order of a channel."""
+
+    lines: Sequence[Quantity]
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,12 @@ class Offer:
     beyond: Beyond | None = None
     busy: bool = False
     """Whether somebody else is changing it, so that nothing can be said."""
+    channels: frozenset[str] = frozenset()
+    """Those the place serves; none named: all."""
+
+    def to(self, channel: str) -> Offer:
+        """What of it an order of the channel can have."""
+        return self if serves(self.channels, channel) else NOTHING
 
 
 NOTHING = Offer()
@@ -47,11 +64,11 @@ class Decision:
 
 
 def plan_batch(
-    offers: Mapping[Place, Offer], requests: Sequence[Sequence[Quantity]], now: datetime
+    offers: Mapping[Place, Offer], requests: Sequence[Wanted], now: datetime
 ) -> list[Decision]:
     """Decides requests in their order; what is granted to one is not there for the next.
 
-    The lines of a request name each place once. All of them are granted or none.
+    All lines of a request are granted or none.
     """
     left = dict(offers)
     decisions = []
@@ -77,8 +94,11 @@ def changes_of(decisions: Sequence[Decision]) -> list[Change]:
     ]
 
 
-def _decide(left: Mapping[Place, Offer], request: Sequence[Quantity], now: datetime) -> Decision:
-    found = [(each, left.get((each.sku, each.location), NOTHING)) for each in request]
+def _decide(left: Mapping[Place, Offer], request: Wanted, now: datetime) -> Decision:
+    found = [
+        (each, left.get((each.sku, each.location), NOTHING).to(request.channel))
+        for each in request.lines
+    ]
     if any(offer.busy for _, offer in found):
         return Decision(busy=True)
     excess = _excess(found)
@@ -107,7 +127,8 @@ def _less(offer: Offer, line: Line) -> Offer:
     beyond = offer.beyond
     if beyond is not None:
         beyond = replace(beyond, backordered=beyond.backordered + line.backordered)
-    return Offer(offer.available - line.units + line.backordered, beyond)
+    available = offer.available - line.units + line.backordered
+    return replace(offer, available=available, beyond=beyond)
 
 
 def _excess(found: Sequence[tuple[Quantity, Offer]]) -> tuple[str, int] | None:

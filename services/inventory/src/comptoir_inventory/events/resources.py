@@ -165,4 +165,5 @@ def location_to(location: Location) -> stock_pb2.Location:
         etag=etag.of(location.version),
         daily_capacity=location.daily_capacity,
         cut_off=location.cut_off,
+        channels=sorted(location.channels),
     )

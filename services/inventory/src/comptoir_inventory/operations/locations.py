@@ -25,6 +25,7 @@ CHANGEABLE = frozenset(
         "active",
         "daily_capacity",
         "cut_off",
+        "channels",
     }
 )
 
@@ -46,7 +47,7 @@ async def update_location(
     fields: AbstractSet[str],
     given_etag: str,
 ) -> Location:
-    """Changes the named fields; a location that closes or opens changes what can be promised."""
+    """Changes the named fields; where it opens, closes or serves others, its stock is told anew."""
     present = await store.lock(session, wanted.code)
     if present is None:
         raise LocationNotFound(wanted.code)
@@ -56,7 +57,7 @@ async def update_location(
     if changed.time_zone != present.time_zone:
         await _require_time_zone(session, changed)
     await store.update(session, changed)
-    if present.active != changed.active:
+    if (present.active, present.channels) != (changed.active, changed.channels):
         await store.announce_stock_at(session, changed.code)
     board.location_changed(session)
     session.emit(events.location_state(changed))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from comptoir_inventory import errors, events
-from comptoir_inventory.domain.promising import Ask, Decision, changes_of, plan_batch
+from comptoir_inventory.domain.promising import Ask, Decision, Wanted, changes_of, plan_batch
 from comptoir_inventory.domain.reservations import (
     DEFAULT_TIME_TO_LIVE,
     OPEN,
@@ -63,7 +63,7 @@ async def reserve(
         if before is not None:
             return [before]
     now = session.clock.now()
-    wanted = [summed(ask.lines) for ask in asks]
+    wanted = [Wanted(summed(ask.lines), ask.channel) for ask in asks]
     offers = await offer_store.lock(session, _least(wanted), now, waits=waits)
     decisions = plan_batch(offers.by_place, wanted, now)
     strangers = await _strangers(session, offers, decisions)
@@ -271,9 +271,12 @@ async def _save(session: Session, before: Reservation, after: Reservation) -> No
 
 
 async def _take_again(session: Session, board: Board, reservation: Reservation) -> Reservation:
-    """Promises the units once more; now others of them may be beyond stock."""
+    """Promises the units once more; now others of them may be beyond stock.
+
+    From the same places, whichever channels those serve by now.
+    """
     now = session.clock.now()
-    wanted = summed(reservation.everything_left())
+    wanted = Wanted(summed(reservation.everything_left()))
     offers = await offer_store.lock(session, _least([wanted]), now, waits=True)
     decisions = plan_batch(offers.by_place, [wanted], now)
     if not decisions[0].lines:
@@ -301,9 +304,9 @@ async def _decide_to_sell(
     session: Session, wanted: Sequence[Quantity], now: datetime
 ) -> tuple[Decision, offer_store.Offers]:
     """What is sold over the counter has to be there: nothing beyond stock."""
-    offers = await offer_store.lock(session, _least([wanted]), now, waits=True)
+    offers = await offer_store.lock(session, _least([Wanted(wanted)]), now, waits=True)
     there = {place: replace(offer, beyond=None) for place, offer in offers.by_place.items()}
-    [decision] = plan_batch(there, [wanted], now)
+    [decision] = plan_batch(there, [Wanted(wanted)], now)
     return decision, offers
 
 
@@ -354,11 +357,11 @@ def _refusal(decision: Decision, unknown: frozenset[str], strangers: set[str]) -
     return errors.OutOfStock(decision.shortages)
 
 
-def _least(requests: Sequence[Sequence[Quantity]]) -> Mapping[Place, int]:
+def _least(requests: Sequence[Wanted]) -> Mapping[Place, int]:
     """By place the smallest number of units that somebody wants there."""
     least: dict[Place, int] = {}
     for request in requests:
-        for each in request:
+        for each in request.lines:
             place = (each.sku, each.location)
             least[place] = min(each.units, least.get(place, each.units))
     return least

@@ -10,17 +10,17 @@ from comptoir_runtime.database import Row, Session, Where
 
 _COLUMNS = (
     "code, kind, name, address, latitude, longitude, time_zone, "
-    "can_ship, can_pick_up, can_return, active, version, daily_capacity, cut_off"
+    "can_ship, can_pick_up, can_return, active, version, daily_capacity, cut_off, channels"
 )
 INSERT = f"""
 INSERT INTO location ({_COLUMNS})
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (code) DO NOTHING RETURNING code
 """
 UPDATE = """
 UPDATE location SET kind = $2, name = $3, address = $4, latitude = $5, longitude = $6,
     time_zone = $7, can_ship = $8, can_pick_up = $9, can_return = $10, active = $11, version = $12,
-    daily_capacity = $13, cut_off = $14
+    daily_capacity = $13, cut_off = $14, channels = $15
 WHERE code = $1
 """
 LOCK = f"SELECT {_COLUMNS} FROM location WHERE code = $1 FOR UPDATE"
@@ -30,7 +30,7 @@ UNKNOWN = """
 SELECT code FROM unnest($1::text[]) AS code
 WHERE NOT EXISTS (SELECT 1 FROM location WHERE location.code = code.code) ORDER BY code LIMIT 1
 """
-# A location that closes or opens changes what can be promised: the revisions grow.
+# What a location offers, and to whom, changes what can be promised: the revisions grow.
 TOUCH_STOCK_AT = """
 WITH locked AS (
     SELECT sku FROM stock_item WHERE location = $1 ORDER BY sku FOR UPDATE
@@ -116,6 +116,7 @@ def _values(location: Location) -> tuple[Any, ...]:
         location.version,
         location.daily_capacity,
         location.cut_off,
+        sorted(location.channels),
     )
 
 
@@ -143,4 +144,5 @@ def _location(row: Row) -> Location:
         version=row["version"],
         daily_capacity=row["daily_capacity"],
         cut_off=row["cut_off"],
+        channels=frozenset(row["channels"]),
     )

@@ -23,7 +23,7 @@ locked AS (
     LEFT JOIN selling_policy p ON p.sku = s.sku
     {only} ORDER BY s.sku, s.location FOR UPDATE OF s {how}
 )
-SELECT w.sku, w.location, l.active, {free} AS seen,
+SELECT w.sku, w.location, l.active, l.channels, {free} AS seen,
     k.free, k.backordered, p.backorder, p.backorder_until, p.preorder_at, p.max_per_order,
     CASE WHEN p.sku IS NOT NULL THEN (
         SELECT jsonb_agg(jsonb_build_array(a.units, extract(epoch FROM a.expected_at))
@@ -87,14 +87,14 @@ def _offer(row: Row, least: int) -> Offer:
     if not row["active"]:
         return Offer()
     has_policy = row["backorder"] is not None
+    channels = frozenset(row["channels"])
     if row["free"] is None:
         busy = row["seen"] is not None and (has_policy or row["seen"] >= least)
-        return Offer(max(0, row["seen"] or 0), busy=busy)
-    available = max(0, row["free"])
-    if not has_policy:
-        return Offer(available)
-    policy = policy_of(row)
-    return Offer(available, Beyond(policy, arrivals_of(row["arrivals"]), row["backordered"]))
+        return Offer(max(0, row["seen"] or 0), busy=busy, channels=channels)
+    available, beyond = max(0, row["free"]), None
+    if has_policy:
+        beyond = Beyond(policy_of(row), arrivals_of(row["arrivals"]), row["backordered"])
+    return Offer(available, beyond, channels=channels)
 
 
 def policy_of(row: Row) -> Policy:

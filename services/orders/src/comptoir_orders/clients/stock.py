@@ -40,9 +40,9 @@ class Stock(Protocol):
     """Every method raises `OutcomeUnknown` without an answer, another `Failure` on refusal."""
 
     async def available(
-        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
+        self, skus: Sequence[str], channel: str, *, store: str = "", fresh: bool = True
     ) -> Mapping[str, Offer]:
-        """By location, of all that ship, or of one store where goods are collected.
+        """By location, of all that ship for the channel, or of one store where goods are collected.
 
         Without `fresh` the figures may be a second old; with it they are as committed.
         """
@@ -50,10 +50,13 @@ class Stock(Protocol):
     async def places(self) -> Mapping[str, Place]:
         """All locations by code; the last known ones when there is no answer."""
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
+    async def reserve(
+        self, key: str, owner: str, channel: str, plan: Plan, time_to_live: timedelta
+    ) -> Promised:
         """Promises all of the plan or nothing; tells what of it has still to come.
 
-        The same owner and key give the same reservation. Refusal: OUT_OF_STOCK.
+        The same owner and key give the same reservation. Refusal: OUT_OF_STOCK, also where a
+        location does not serve the channel.
         """
 
     async def keep(self, reservation: str) -> None:
@@ -76,14 +79,14 @@ class GrpcStock:
         self._caller = caller
         self._places: dict[str, Place] = {}
         self._places_until = 0.0
-        self._units: dict[tuple[str, str], tuple[float, _Levels]] = {}
+        self._units: dict[tuple[str, str, str], tuple[float, _Levels]] = {}
 
     async def available(
-        self, skus: Sequence[str], *, store: str = "", fresh: bool = True
+        self, skus: Sequence[str], channel: str, *, store: str = "", fresh: bool = True
     ) -> Mapping[str, Offer]:
-        by_sku = None if fresh else self._remembered(skus, store)
+        by_sku = None if fresh else self._remembered(skus, channel, store)
         if by_sku is None:
-            by_sku = await self._asked(skus, store, fresh=fresh)
+            by_sku = await self._asked(skus, channel, store, fresh=fresh)
         offers: dict[str, Offer] = {}
         for sku, levels in by_sku.items():
             for location, (available, beyond) in levels.items():
@@ -93,22 +96,27 @@ class GrpcStock:
                     offer.beyond[sku] = beyond
         return offers
 
-    def _remembered(self, skus: Sequence[str], store: str) -> dict[str, _Levels] | None:
+    def _remembered(
+        self, skus: Sequence[str], channel: str, store: str
+    ) -> dict[str, _Levels] | None:
         now, found = time.monotonic(), {}
         for sku in skus:
-            until, levels = self._units.get((store, sku), (0.0, {}))
+            until, levels = self._units.get((channel, store, sku), (0.0, {}))
             if until <= now:
                 return None
             found[sku] = levels
         return found
 
-    async def _asked(self, skus: Sequence[str], store: str, *, fresh: bool) -> dict[str, _Levels]:
+    async def _asked(
+        self, skus: Sequence[str], channel: str, store: str, *, fresh: bool
+    ) -> dict[str, _Levels]:
         request = inventory_pb2.GetAvailabilityRequest(
             skus=skus,
             locations=[store] if store else [],
             by_location=True,
             can_ship=not store,
             can_pick_up=bool(store),
+            channel=channel,
             # The replica that answers may not have heard yet what made another one refuse.
             current=fresh,
         )
@@ -120,7 +128,9 @@ class GrpcStock:
         until = time.monotonic() + _UNITS_KEPT_SECONDS
         if len(self._units) > _UNITS_KEPT:
             self._units.clear()
-        self._units.update({(store, sku): (until, levels) for sku, levels in found.items()})
+        self._units.update(
+            {(channel, store, sku): (until, levels) for sku, levels in found.items()}
+        )
         return found
 
     async def places(self) -> Mapping[str, Place]:
@@ -133,11 +143,17 @@ class GrpcStock:
             self._places_until = time.monotonic() + _PLACES_KEPT_SECONDS
         return self._places
 
-    async def reserve(self, key: str, owner: str, plan: Plan, time_to_live: timedelta) -> Promised:
+    async def reserve(
+        self, key: str, owner: str, channel: str, plan: Plan, time_to_live: timedelta
+    ) -> Promised:
         lifetime = duration_pb2.Duration()
         lifetime.FromTimedelta(time_to_live)
         request = inventory_pb2.ReserveRequest(
-            request_id=key, owner=owner, lines=_lines(plan), time_to_live=lifetime
+            request_id=key,
+            owner=owner,
+            lines=_lines(plan),
+            time_to_live=lifetime,
+            channel=channel,
         )
         answer = await ask(self._caller, "Reserve", request, _SECONDS)
         late = tuple(

@@ -206,7 +206,7 @@ class Placing:
     async def _sites(self, quote: Quote, *, fresh: bool) -> list[Site]:
         store = quote.delivery.location if quote.delivery.mode is DeliveryMode.PICK_UP else ""
         skus = list(dict.fromkeys(line.sku for line in quote.lines))
-        offers = await self._stock.available(skus, store=store, fresh=fresh)
+        offers = await self._stock.available(skus, quote.channel, store=store, fresh=fresh)
         places = {} if store else await self._stock.places()
         return [
             Site(
@@ -224,7 +224,11 @@ class Placing:
         try:
             held = await patiently(
                 lambda: self._stock.reserve(
-                    run.reserve_key, run.stock_owner, run.data.plan, schedule.HOLD
+                    run.reserve_key,
+                    run.stock_owner,
+                    run.quote.channel,
+                    run.data.plan,
+                    schedule.HOLD,
                 )
             )
         except errors.OutcomeUnknown as lost:

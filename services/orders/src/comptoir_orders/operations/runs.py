@@ -40,8 +40,8 @@ class Run:
 
     @property
     def reserve_key(self) -> str:
-        """Another plan is another request."""
-        return f"{self.saved.id}/reserve/{self.data.plan_number}"
+        """Another plan is another request, and so is another channel."""
+        return f"{self.saved.id}/reserve/{self.data.plan_number}/{self.quote.channel}"
 
     @property
     def stock_owner(self) -> str:
