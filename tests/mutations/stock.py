@@ -21,6 +21,13 @@ STOCK = (
         f"{_STOCK_TESTS}/test_stock.py -k whatever_was_decided",
     ),
     Mutant(
+        "a place offers its stock to channels that it does not serve",
+        f"{_STOCK}/domain/promising.py",
+        "        return self if serves(self.channels, channel) else NOTHING\n",
+        "        return self\n",
+        f"{_STOCK_TESTS}/test_locations.py -k takes_nothing_from",
+    ),
+    Mutant(
         "what has come for one promise leaves with another",
         f"{_STOCK}/operations/reservations.py",
         "    await _require_come(session, reservation, units)\n",

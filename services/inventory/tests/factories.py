@@ -85,6 +85,15 @@ async def reserve(
     return made
 
 
+async def confirm(harness: ServiceHarness, reservation: str) -> stock_pb2.Reservation:
+    """A promise that stands without end."""
+    request = pb.ConfirmReservationRequest(reservation=reservation, request_id=key())
+    confirmed: stock_pb2.Reservation = await harness.call(
+        "ConfirmReservation", request, harness.tokens.service("orders")
+    )
+    return confirmed
+
+
 async def figures(harness: ServiceHarness, sku: str) -> tuple[int, int, int]:
     """Units on hand, reserved and available of a sku, everywhere together."""
     answer = await harness.call(

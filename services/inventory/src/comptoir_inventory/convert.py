@@ -46,6 +46,7 @@ __all__ = [
     "reservation_to",
     "reserved_from",
     "safety_from",
+    "sale_from",
     "supply_after",
     "supply_from",
     "supply_position",
@@ -107,6 +108,11 @@ def ask_from(request: pb.ReserveRequest) -> Ask:
     lifetime = request.time_to_live.ToTimedelta() if given else None
     lines = reserved_from(request.lines)
     return Ask(request.owner, request.request_id, lines, lifetime, request.channel)
+
+
+def sale_from(request: pb.SellStockRequest) -> Ask:
+    """What is sold over the counter."""
+    return Ask(request.owner, request.request_id, reserved_from(request.lines))
 
 
 def differences_from(lines: Iterable[pb.StockDifference]) -> list[Quantity]:

@@ -9,11 +9,12 @@ from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_inventory import convert
 from comptoir_inventory.domain.locations import Wish
-from comptoir_inventory.domain.reservations import Reservation
 from comptoir_inventory.domain.stock import Reason
 from comptoir_inventory.operations import (
+    counter,
     imports,
     locations,
+    promising,
     reservations,
     selling,
     stock,
@@ -21,7 +22,7 @@ from comptoir_inventory.operations import (
     watching,
 )
 from comptoir_inventory.operations.board import Board
-from comptoir_inventory.operations.reservations import Wait
+from comptoir_inventory.operations.promising import Answer, Wait
 from comptoir_runtime import mask, paging
 from comptoir_runtime.auth import Kind
 from comptoir_runtime.errors import Failure
@@ -77,7 +78,7 @@ class InventoryServicer:
     @batch
     async def Reserve(self, requests: Sequence[pb.ReserveRequest], batch: Batch) -> list[Outcome]:
         asks = [convert.ask_from(request) for request in requests]
-        decided = await reservations.reserve(
+        decided = await promising.reserve(
             batch.session, self._board, asks, waits=batch.waits, again=batch.again
         )
         return [self._outcome(each) for each in decided]
@@ -139,17 +140,19 @@ class InventoryServicer:
         )
         return pb.CountStockResponse(availability=map(convert.availability_to, entries))
 
-    @step
-    async def SellStock(self, request: pb.SellStockRequest, call: Call) -> stock_pb2.Reservation:
-        sold = await reservations.sell_stock(
-            call.session,
+    @batch
+    async def SellStock(
+        self, requests: Sequence[pb.SellStockRequest], batch: Batch
+    ) -> list[Outcome]:
+        asks, sellers = map(convert.sale_from, requests), map(_actor, batch.calls)
+        sold = await counter.sell_stock(
+            batch.session,
             self._board,
-            request.owner,
-            request.request_id,
-            convert.reserved_from(request.lines),
-            _actor(call),
+            list(zip(asks, sellers, strict=True)),
+            waits=batch.waits,
+            again=batch.again,
         )
-        return convert.reservation_to(sold)
+        return [self._outcome(each) for each in sold]
 
     @step
     async def ExtendReservation(
@@ -313,7 +316,7 @@ class InventoryServicer:
             next_page_token=paging.token([shown[-1].code], request) if found[page.size :] else "",
         )
 
-    def _outcome(self, decided: Reservation | Failure | Wait) -> Outcome:
+    def _outcome(self, decided: Answer) -> Outcome:
         if isinstance(decided, Wait):
             return Later(self._sweep if decided is Wait.FOR_EXPIRED else None)
         return decided if isinstance(decided, Failure) else convert.reservation_to(decided)

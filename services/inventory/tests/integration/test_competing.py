@@ -26,10 +26,11 @@ HAS = "UPDATE stock_item SET on_hand = $2 WHERE sku = $1"
 HOLD = "SELECT 1 FROM stock_item WHERE sku = 'A' FOR UPDATE"
 
 
-async def attempt(harness: ServiceHarness, request: pb.ReserveRequest) -> str:
+async def attempt(harness: ServiceHarness, request: pb.ReserveRequest | pb.SellStockRequest) -> str:
     """`granted`, or the reason of the refusal."""
+    name = "Reserve" if isinstance(request, pb.ReserveRequest) else "SellStock"
     try:
-        await harness.call("Reserve", request, harness.tokens.service("orders"))
+        await harness.call(name, request, harness.tokens.service("orders"))
     except RemoteFailure as refusal:
         return refusal.reason
     return "granted"
@@ -105,6 +106,28 @@ class TestGroups:
             waiting = asyncio.create_task(attempt(harness, request))
             await factories.receive(harness, "B", "lyon", 1)
         assert await waiting == "granted"
+
+
+class TestTills:
+    async def test_sales_at_once_sell_what_is_there_and_no_more(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 30)
+        await factories.receive(harness, "B", "lyon", 50)
+        lines = [wanted("B", 1), wanted("A", 1)]
+        sales = [
+            pb.SellStockRequest(request_id=key(), owner=f"order/{number}", lines=lines)
+            for number in range(50)
+        ]
+        outcomes = await asyncio.gather(*(attempt(harness, each) for each in sales))
+        assert Counter(outcomes) == {"granted": 30, "OUT_OF_STOCK": 20}
+        assert await factories.figures(harness, "A") == (0, 0, 0)
+        assert await factories.figures(harness, "B") == (20, 0, 20)
+        assert await factories.differences(harness) == []
+        read = pb.ListMovementsRequest(sku="A", page_size=100)
+        listed = await harness.call("ListMovements", read, harness.tokens.staff("stock.read"))
+        sold = {each.reference: each.quantity for each in listed.movements if each.quantity < 0}
+        assert (len(sold), set(sold.values())) == (30, {-1})
 
 
 class TestReplicas:

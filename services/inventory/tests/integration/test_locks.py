@@ -11,13 +11,16 @@ from collections.abc import Callable
 import pytest
 from google.protobuf.message import Message
 
+from comptoir.inventory.v1 import events_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
+from comptoir.orders.v1 import events_pb2 as orders_pb2
 from comptoir_runtime.database import Row
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
-from services.inventory.tests.factories import PATIENCE_SECONDS, WRITER, key, supply
+from services.inventory.tests.factories import PATIENCE_SECONDS, WRITER, key, supply, wanted
 
 HOLD = "SELECT FROM stock_item WHERE sku = 'A' AND location = $1 FOR UPDATE"
+HOLD_PROMISE = "SELECT FROM reservation WHERE id = $1 FOR UPDATE"
 WAITS = """
 SELECT EXISTS (SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock') AS waits"""
@@ -70,16 +73,48 @@ class TestOrder:
 
 
 class TestGivingBack:
+    """Who asks in the moment in which another gives stock back gets it."""
+
     async def test_a_reserve_is_not_refused_for_what_another_is_giving_back(
         self, harness: ServiceHarness
     ) -> None:
+        await self._meanwhile(harness, "Reserve", factories.reserve_request(wanted("A", 1)))
+        assert await factories.figures(harness, "A") == (2, 1, 1)
+
+    async def test_a_till_is_not_refused_for_what_another_is_giving_back(
+        self, harness: ServiceHarness
+    ) -> None:
+        sale = pb.SellStockRequest(request_id=key(), owner="order/1", lines=[wanted("A", 1)])
+        await self._meanwhile(harness, "SellStock", sale)
+        assert await factories.figures(harness, "A") == (1, 0, 1)
+        assert await factories.differences(harness) == []
+
+    @staticmethod
+    async def _meanwhile(harness: ServiceHarness, name: str, request: Message) -> None:
+        """Asks while somebody else works on a promise of all there is, whose time is up."""
         await factories.stocked(harness, "A", 2)
-        made = await factories.reserve(harness, factories.wanted("A", 2))
+        made = await factories.reserve(harness, wanted("A", 2))
         async with harness.transactions() as another:
-            await another.execute("SELECT FROM reservation WHERE id = $1 FOR UPDATE", made.id)
+            await another.execute(HOLD_PROMISE, made.id)
             harness.clock.advance(15 * 60 + 1)
-            asking = asyncio.create_task(factories.reserve(harness, factories.wanted("A", 1)))
+            asking = asyncio.create_task(
+                harness.call(name, request, harness.tokens.service("orders"))
+            )
             while not (asking.done() or await another.fetchval(WAITS)):  # noqa: ASYNC110 - PostgreSQL tells nobody
                 await asyncio.sleep(0.01)
         await asking
-        assert await factories.figures(harness, "A") == (2, 1, 1)
+
+
+class TestKept:
+    async def test_the_news_of_an_order_whose_stock_is_kept_wait_for_nobody(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 2)
+        made = await factories.reserve(harness, wanted("A", 2))
+        await factories.confirm(harness, made.id)
+        placed = orders_pb2.OrderPlaced(order_id="ord_1", reservation_id=made.id)
+        async with harness.transactions() as another:
+            await another.execute(HOLD_PROMISE, made.id)
+            await harness.deliver(placed)
+        [confirmed] = await harness.events(events_pb2.ReservationConfirmed)
+        assert confirmed.reservation_id == made.id

@@ -88,7 +88,7 @@ class TestExpiry:
         await factories.receive(harness, "B", "lyon", 1)
         made = await factories.reserve(harness, factories.wanted("A", 2))
         await factories.reserve(harness, factories.wanted("B", 1))
-        await _confirm(harness, made.id)
+        await factories.confirm(harness, made.id)
         harness.clock.advance(15 * 60 + 1)
         await factories.shows(harness, "B", (1, 0, 1))  # the sweeper has been here
         assert await _state(harness, made.id) == stock_pb2.Reservation.STATE_CONFIRMED
@@ -103,7 +103,7 @@ class TestExpiry:
 
     async def test_confirming_late_takes_the_units_again(self, harness: ServiceHarness) -> None:
         made = await _run_out(harness)
-        confirmed = await _confirm(harness, made.id)
+        confirmed = await factories.confirm(harness, made.id)
         assert confirmed.state == stock_pb2.Reservation.STATE_CONFIRMED
         assert await factories.figures(harness, "A") == (2, 2, 0)
 
@@ -125,7 +125,7 @@ class TestExpiry:
         harness.clock.advance(15 * 60 + 1)
         await factories.reserve(harness, factories.wanted("A", 1))
         with pytest.raises(RemoteFailure) as refusal:
-            await _confirm(harness, made.id)
+            await factories.confirm(harness, made.id)
         assert refusal.value.reason == "RESERVATION_EXPIRED"
         assert await factories.figures(harness, "A") == (2, 1, 1)
 
@@ -200,7 +200,7 @@ class TestTelling:
         await factories.stocked(harness, "A", 5)
         made = await factories.reserve(harness, factories.wanted("A", 3))
         await harness.deliver(orders_pb2.OrderPlaced(order_id="ord_1", reservation_id=made.id))
-        await _confirm(harness, made.id)
+        await factories.confirm(harness, made.id)
         await harness.deliver(_shipped(made.id, "A", 2))
         assert await _told(harness) == ["Confirmed", "Held"]
         await harness.deliver(_shipped(made.id, "A", 1))
@@ -221,7 +221,7 @@ class TestTelling:
         self, harness: ServiceHarness
     ) -> None:
         made = await _run_out(harness)
-        await _confirm(harness, made.id)
+        await factories.confirm(harness, made.id)
         assert await _told(harness) == ["Confirmed", "Expired", "Held"]
 
     async def test_a_till_sells_what_was_never_held(self, harness: ServiceHarness) -> None:
@@ -320,15 +320,6 @@ async def _state(harness: ServiceHarness, reservation: str) -> int:
         harness.tokens.service("orders"),
     )
     return int(found.state)
-
-
-async def _confirm(harness: ServiceHarness, reservation: str) -> stock_pb2.Reservation:
-    confirmed: stock_pb2.Reservation = await harness.call(
-        "ConfirmReservation",
-        pb.ConfirmReservationRequest(reservation=reservation, request_id=factories.key()),
-        harness.tokens.service("orders"),
-    )
-    return confirmed
 
 
 async def _release(

@@ -237,7 +237,7 @@ class TestCovering:
         held = await factories.reserve(harness, wanted("A", 1))
         later = await confirmed(harness, wanted("A", 1))
         await factories.receive(harness, "A", "lyon", 1)
-        await confirm(harness, held.id)
+        await factories.confirm(harness, held.id)
         assert await told(harness, 1) == [(held.id, held.owner, "lyon")]
         await factories.receive(harness, "A", "lyon", 1)
         assert (await told(harness, 2))[1] == (later.id, later.owner, "lyon")
@@ -261,24 +261,17 @@ class TestCovering:
         harness.clock.advance(15 * 60 + 1)
         await factories.shows(harness, "A", (1, 0, 1))
         await confirmed(harness, wanted("A", 1))
-        again = await confirm(harness, lost.id)
+        again = await factories.confirm(harness, lost.id)
         assert again.lines[0].backordered_quantity == 1
         await factories.receive(harness, "A", "lyon", 1)
         assert await told(harness, 1) == [(lost.id, lost.owner, "lyon")]
-
-
-async def confirm(harness: ServiceHarness, reservation: str) -> stock_pb2.Reservation:
-    request = pb.ConfirmReservationRequest(reservation=reservation, request_id=key())
-    token = harness.tokens.service("orders")
-    answer: stock_pb2.Reservation = await harness.call("ConfirmReservation", request, token)
-    return answer
 
 
 async def confirmed(
     harness: ServiceHarness, *lines: stock_pb2.ReservationLine
 ) -> stock_pb2.Reservation:
     made = await factories.reserve(harness, *lines)
-    return await confirm(harness, made.id)
+    return await factories.confirm(harness, made.id)
 
 
 async def told(harness: ServiceHarness, number: int) -> list[tuple[str, str, str]]:

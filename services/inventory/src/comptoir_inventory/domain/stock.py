@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, IntEnum
 
@@ -151,6 +151,11 @@ def let_go(units: Quantity) -> Change:
 def sold(units: Quantity) -> Change:
     """Units that leave at once, without having been promised."""
     return Change(units.sku, units.location, on_hand=-units.units, needed=units.units)
+
+
+def taken_off(units: Iterable[Quantity]) -> list[Quantity]:
+    """Units that leave, as what is on hand changes by."""
+    return [replace(each, units=-each.units) for each in units]
 
 
 def moved(units: Quantity) -> Change:

@@ -1,126 +1,23 @@
-"""Promising stock, and what becomes of promises."""
+"""What becomes of promises of stock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
-from enum import Enum
+from collections.abc import Sequence
+from datetime import timedelta
 
 from comptoir_inventory import errors, events
-from comptoir_inventory.domain.promising import Ask, Decision, Wanted, changes_of, plan_batch
-from comptoir_inventory.domain.reservations import (
-    DEFAULT_TIME_TO_LIVE,
-    OPEN,
-    Line,
-    Reservation,
-    State,
-)
-from comptoir_inventory.domain.stock import (
-    Place,
-    Quantity,
-    Reason,
-    given_back,
-    let_go,
-    sold,
-    summed,
-)
+from comptoir_inventory.domain.promising import Ask, Decision, changes_of
+from comptoir_inventory.domain.reservations import OPEN, Reservation, State
+from comptoir_inventory.domain.stock import Quantity, Reason, given_back, let_go, summed, taken_off
 from comptoir_inventory.operations.board import Board
+from comptoir_inventory.operations.promising import decide
 from comptoir_inventory.operations.stock import move
 from comptoir_inventory.store import backorders
-from comptoir_inventory.store import offers as offer_store
 from comptoir_inventory.store import reservations as store
 from comptoir_inventory.store import stock as stock_store
 from comptoir_runtime.database import Session, Transactions
-from comptoir_runtime.errors import Failure, IdempotencyKeyReused
-from comptoir_runtime.ids import new_id
 
 SWEEP_BATCH = 100
-
-
-class Wait(Enum):
-    """Why nothing can be said yet."""
-
-    FOR_OTHERS = "somebody else is changing the stock"
-    FOR_EXPIRED = "what is short may be held by promises whose time is up"
-
-
-class WrongPlan(Exception):
-    """The database refused what had been decided over locked rows: a mistake in this service."""
-
-
-async def reserve(
-    session: Session, board: Board, asks: Sequence[Ask], *, waits: bool, again: bool = False
-) -> list[Reservation | Failure | Wait]:
-    """Decides together, first come first served: a promise, a refusal, or to wait.
-
-    Without `waits` nobody else's lock is waited for. With `again` the one who asks may have been
-    promised it so long ago that their answer is not kept any more.
-    """
-    if again:
-        (ask,) = asks
-        before = await _promised_before(session, ask.owner, ask.request_id, ask.lines)
-        if before is not None:
-            return [before]
-    now = session.clock.now()
-    wanted = [Wanted(summed(ask.lines), ask.channel) for ask in asks]
-    offers = await offer_store.lock(session, _least(wanted), now, waits=waits)
-    decisions = plan_batch(offers.by_place, wanted, now)
-    strangers = await _strangers(session, offers, decisions)
-    outcomes: list[Reservation | Failure | Wait] = []
-    made = []
-    for ask, decision in zip(asks, decisions, strict=True):
-        if decision.busy:
-            outcomes.append(Wait.FOR_OTHERS)
-        elif decision.shortages and offers.overdue and not waits:
-            outcomes.append(Wait.FOR_EXPIRED)
-        elif not decision.lines:
-            outcomes.append(_refusal(decision, offers.unknown, strangers))
-        else:
-            expires = now + (ask.time_to_live or DEFAULT_TIME_TO_LIVE)
-            promise = _promise(ask.owner, State.HELD, decision.lines, expires, now)
-            made.append((promise, ask.request_id))
-            outcomes.append(promise)
-    if made:
-        changes = changes_of(decisions)
-        changed = await store.hold(session, changes, made)
-        if len(changed) != len(changes):
-            raise WrongPlan(f"{len(changes)} places were to change, {len(changed)} did")
-        board.changed(session, changed)
-        await backorders.note(session, [(promise.id, promise.lines) for promise, _ in made])
-        for promise, _ in made:
-            session.emit(events.reservation_moved(promise))
-    return outcomes
-
-
-async def sell_stock(
-    session: Session,
-    board: Board,
-    owner: str,
-    request_id: str,
-    lines: Sequence[Quantity],
-    actor: str,
-) -> Reservation:
-    """Sells over the counter: promised and gone in one step, all lines or none."""
-    before = await _promised_before(session, owner, request_id, lines)
-    if before is not None:
-        return before
-    now = session.clock.now()
-    wanted = summed(lines)
-    decision, offers = await _decide_to_sell(session, wanted, now)
-    if decision.shortages and offers.overdue and await sweep(session, board):
-        decision, offers = await _decide_to_sell(session, wanted, now)
-    if not decision.lines:
-        raise _refusal(decision, offers.unknown, await _strangers(session, offers, [decision]))
-    gone = tuple(replace(line, consumed=line.units) for line in decision.lines)
-    receipt = _promise(owner, State.CONSUMED, gone, now, now)
-    changed = await store.hold(session, [sold(each) for each in wanted], [(receipt, request_id)])
-    if len(changed) != len(wanted):
-        raise WrongPlan(f"{len(wanted)} places were to change, {len(changed)} did")
-    board.changed(session, changed)
-    session.emit(events.reservation_moved(receipt))
-    await move(session, _taken_off(wanted), Reason.SALE, owner, actor)
-    return receipt
 
 
 async def confirm_reservation(
@@ -151,13 +48,12 @@ async def confirm_reservation(
 async def keep_for_order(session: Session, board: Board, reservation_id: str) -> None:
     """Confirms the promise an order was placed on.
 
-    An order that is called off at once gives its stock back before the news of its placement
-    arrive: then there is nothing to keep.
+    Before the order was written it was asked for, as a rule (ADR 0026): then a look is enough, as
+    what was confirmed is held no more. An order that is called off at once gives its stock back
+    before the news of its placement arrive: then there is nothing to keep.
     """
-    if await _confirm_held(session, reservation_id) is not None:
-        return
-    reservation = await _lock(session, reservation_id)
-    if reservation.state is not State.RELEASED:
+    found = await store.get(session, reservation_id)
+    if found is None or found.state in (State.HELD, State.EXPIRED):
         await confirm_reservation(session, board, reservation_id)
 
 
@@ -218,7 +114,7 @@ async def consume_reservation(
     consumed = reservation.consume(units)
     await _save(session, reservation, consumed)
     await backorders.trim(session, consumed)
-    await move(session, _taken_off(units), Reason.SALE, reference or reservation.owner, actor)
+    await move(session, taken_off(units), Reason.SALE, reference or reservation.owner, actor)
     return consumed
 
 
@@ -275,15 +171,13 @@ async def _take_again(session: Session, board: Board, reservation: Reservation) 
 
     From the same places, whichever channels those serve by now.
     """
-    now = session.clock.now()
-    wanted = Wanted(summed(reservation.everything_left()))
-    offers = await offer_store.lock(session, _least([wanted]), now, waits=True)
-    decisions = plan_batch(offers.by_place, [wanted], now)
-    if not decisions[0].lines:
+    ask = Ask(reservation.owner, "", reservation.everything_left())
+    [decision] = await decide(session, [ask], waits=True)
+    if not isinstance(decision, Decision):
         raise errors.ReservationExpired(reservation.id)
-    board.changed(session, await stock_store.change(session, changes_of(decisions)))
-    await backorders.note(session, [(reservation.id, decisions[0].lines)])
-    return reservation.promised_again(decisions[0].lines)
+    board.changed(session, await stock_store.change(session, changes_of([decision])))
+    await backorders.note(session, [(reservation.id, decision.lines)])
+    return reservation.promised_again(decision.lines)
 
 
 async def _require_come(
@@ -300,71 +194,11 @@ async def _require_come(
             raise errors.NotYetThere(*place)
 
 
-async def _decide_to_sell(
-    session: Session, wanted: Sequence[Quantity], now: datetime
-) -> tuple[Decision, offer_store.Offers]:
-    """What is sold over the counter has to be there: nothing beyond stock."""
-    offers = await offer_store.lock(session, _least([Wanted(wanted)]), now, waits=True)
-    there = {place: replace(offer, beyond=None) for place, offer in offers.by_place.items()}
-    [decision] = plan_batch(there, [Wanted(wanted)], now)
-    return decision, offers
-
-
 async def _lock(session: Session, reservation_id: str) -> Reservation:
     reservation = await store.lock(session, reservation_id)
     if reservation is None:
         raise errors.ReservationNotFound(reservation_id)
     return reservation
-
-
-def _promise(
-    owner: str, state: State, lines: tuple[Line, ...], expires_at: datetime, now: datetime
-) -> Reservation:
-    return Reservation(new_id("rsv"), owner, state, lines, expires_at, now)
-
-
-async def _promised_before(
-    session: Session, owner: str, request_id: str, lines: Sequence[Quantity]
-) -> Reservation | None:
-    """What the same request was promised; raises `IdempotencyKeyReused` when it was another."""
-    found = await store.by_request(session, owner, request_id)
-    if found is None:
-        return None
-    if [Quantity(*line.place, line.units) for line in found.lines] != summed(lines):
-        raise IdempotencyKeyReused(
-            "the request id was used for another request", metadata={"request_id": request_id}
-        )
-    return found
-
-
-async def _strangers(
-    session: Session, offers: offer_store.Offers, decisions: Sequence[Decision]
-) -> set[str]:
-    """Skus that are short because nobody has ever had them."""
-    short = {each.sku for decision in decisions for each in decision.shortages}
-    missing = short & offers.without_figures
-    return missing - await stock_store.known(session, missing) if missing else missing
-
-
-def _refusal(decision: Decision, unknown: frozenset[str], strangers: set[str]) -> Failure:
-    if decision.excess is not None:
-        return errors.TooManyPerOrder(*decision.excess)
-    for short in decision.shortages:
-        if short.location in unknown:
-            return errors.LocationNotFound(short.location)
-        if short.sku in strangers:
-            return errors.SkuNotFound(short.sku)
-    return errors.OutOfStock(decision.shortages)
-
-
-def _least(requests: Sequence[Wanted]) -> Mapping[Place, int]:
-    """By place the smallest number of units that somebody wants there."""
-    least: dict[Place, int] = {}
-    for request in requests:
-        for each in request.lines:
-            place = (each.sku, each.location)
-            least[place] = min(each.units, least.get(place, each.units))
-    return least
 
 
 def _chosen(reservation: Reservation, lines: Sequence[Quantity]) -> list[Quantity]:
@@ -376,7 +210,3 @@ def _chosen(reservation: Reservation, lines: Sequence[Quantity]) -> list[Quantit
         if each.units > left:
             raise errors.NotReserved(each.sku, each.location, left)
     return chosen
-
-
-def _taken_off(units: Sequence[Quantity]) -> list[Quantity]:
-    return [replace(each, units=-each.units) for each in units]
