@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -186,3 +187,15 @@ async def shows(harness: ServiceHarness, sku: str, expected: tuple[int, int, int
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await figures(harness, sku) != expected:  # noqa: ASYNC110 - a database's state
             await asyncio.sleep(0.02)
+
+
+async def until_from_memory(harness: ServiceHarness, location: str = "lyon") -> None:
+    """Waits until the service answers from memory: it sees no change that nobody told of."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for sku in map("M{}".format, itertools.count()):
+            await receive(harness, sku, location, 1)
+            before = await figures(harness, sku)
+            async with harness.transactions() as session:
+                await session.execute("UPDATE stock_item SET on_hand = 2 WHERE sku = $1", sku)
+            if await figures(harness, sku) == before:
+                return

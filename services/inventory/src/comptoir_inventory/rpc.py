@@ -71,6 +71,7 @@ class InventoryServicer:
         self, request: pb.WatchAvailabilityRequest, call: Call
     ) -> AsyncIterator[stock_pb2.Availability]:
         wish = Wish(codes=frozenset(request.locations), channel=request.channel)
+        watching.require_may_watch(call.principal, request.skus, wish)
         entries = watching.watch_availability(call.transactions, self._board, request.skus, wish)
         async for entry in entries:
             yield convert.availability_to(entry)

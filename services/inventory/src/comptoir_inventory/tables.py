@@ -74,6 +74,7 @@ class StockItemRow(SQLModel, table=True):
         CheckConstraint("safety_stock >= 0", name="safety_stock"),
         CheckConstraint("backordered >= 0", name="backordered"),
         CheckConstraint("low_stock >= 0", name="low_stock"),
+        Index("ix_stock_item_location_sku", "location", "sku"),
         # Room on the page: reserving changes no index and can stay in place.
         {"postgresql_with": {"fillfactor": 70}},
     )

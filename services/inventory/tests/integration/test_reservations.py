@@ -254,36 +254,6 @@ class TestCount:
         assert await factories.figures(harness, "A") == (5, 3, 2)
 
 
-class TestWatch:
-    async def test_a_change_reaches_those_who_watch(self, harness: ServiceHarness) -> None:
-        await factories.stocked(harness, "A", 5)
-        request = pb.WatchAvailabilityRequest(skus=["A"])
-        seen: list[int] = []
-        async with asyncio.timeout(factories.PATIENCE_SECONDS):
-            async for entry in harness.watch("WatchAvailability", request):
-                seen.append(entry.available)
-                if len(seen) == 2:
-                    break
-                await factories.reserve(harness, factories.wanted("A", 2))
-        assert seen == [5, 3]
-
-    async def test_a_location_that_closes_is_seen(self, harness: ServiceHarness) -> None:
-        await factories.stocked(harness, "A", 5)
-        seen: list[int] = []
-        location = stock_pb2.Location(code="lyon", name="x", kind=stock_pb2.Location.KIND_STORE)
-        closing = pb.UpdateLocationRequest(location=location, request_id=factories.key())
-        closing.update_mask.paths.append("active")
-        watched = pb.WatchAvailabilityRequest(skus=["A"], locations=["lyon"])
-        async with asyncio.timeout(factories.PATIENCE_SECONDS):
-            async for entry in harness.watch("WatchAvailability", watched):
-                seen.append(entry.available)
-                if len(seen) == 2:
-                    break
-                token = harness.tokens.staff("locations.write")
-                await harness.call("UpdateLocation", closing, token)
-        assert seen == [5, 0]
-
-
 async def _reserve_at_once(
     harness: ServiceHarness, lines: list[stock_pb2.ReservationLine]
 ) -> Counter[str]:

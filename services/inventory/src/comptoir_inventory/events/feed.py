@@ -29,7 +29,7 @@ class Listener(Protocol):
     def glimpsed(self, sku: str, levels: Sequence[Level]) -> None:
         """Figures of a sku at some places that some replica has just committed."""
 
-    def places_changed(self) -> None:
+    def place_changed(self, code: str) -> None:
         """A location is new, or another than before."""
 
     def missed(self) -> None:
@@ -82,7 +82,7 @@ class Feed:
         if self._listener is None:
             return
         if isinstance(event, events_pb2.LocationState):
-            self._listener.places_changed()
+            self._listener.place_changed(event.code)
             return
         entry = event.availability
         # Most news are this process's own: it knew first.

@@ -7,10 +7,9 @@ to older figures: each has a version that only grows.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -27,6 +26,7 @@ from comptoir_inventory.domain.stock import (
     turn,
 )
 from comptoir_inventory.events.feed import Feed
+from comptoir_inventory.operations.watches import Watch, Watches
 from comptoir_inventory.store import locations as location_store
 from comptoir_inventory.store import selling as selling_store
 from comptoir_inventory.store import stock as store
@@ -78,7 +78,12 @@ class Board:
         self._places: dict[str, Location] | None = None
         self._places_moment = 0
         self._ranks: dict[Wish, dict[str, tuple[float, str]]] = {}
-        self._watchers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._watches = Watches()
+
+    @property
+    def live(self) -> bool:
+        """Whether news of other replicas reach this one."""
+        return self._feed.live
 
     # --- what this process changes -------------------------------------------------------------
 
@@ -98,9 +103,9 @@ class Board:
         """Forgets what is known of skus once it is committed that they are sold otherwise."""
         session.after_commit(partial(self._forget, list(skus)))
 
-    def location_changed(self, session: Session) -> None:
-        """Reads the locations anew once the change is committed."""
-        session.after_commit(self._places_have_changed)
+    def location_changed(self, session: Session, code: str) -> None:
+        """Reads the locations, and what this one has, anew once the change is committed."""
+        session.after_commit(partial(self._place_has_changed, code))
 
     # --- what others have changed --------------------------------------------------------------
 
@@ -117,29 +122,34 @@ class Board:
                 del self._skus[sku]
             else:
                 shown.learn(levels, self._now())
-        self._wake_watchers([sku])
+        self._watches.changed(sku, [level.location for level in levels])
+        self._watches.changed_somewhere(sku)
 
     def glimpsed(self, sku: str, levels: Sequence[Level]) -> None:
         """Figures of a sku at some places that some replica has just committed."""
         shown = self._skus.get(sku)
-        # Most are this process's own, whose answers stay as they are.
-        if shown is not None and any(map(shown.is_news, levels)):
+        if shown is not None:
+            # Most are this process's own, whose answers stay as they are.
+            if not any(map(shown.is_news, levels)):
+                return
             shown.learn(levels, self._now())
-            self._wake_watchers([sku])
+        self._watches.changed(sku, [level.location for level in levels])
 
-    def places_changed(self) -> None:
-        """A location is new, or another than before."""
-        self._places = None
-        self._places_moment += 1
-        self._ranks.clear()
-        for shown in self._skus.values():
-            shown.answers.clear()
+    def place_changed(self, code: str) -> None:
+        """A location is new, or another than before.
+
+        What it has is forgotten: it has other versions, and states tell nothing of closed places.
+        """
+        self._forget_places()
+        for sku in [sku for sku, shown in self._skus.items() if code in shown.levels]:
+            del self._skus[sku]
+            self._watches.changed_somewhere(sku)
 
     def missed(self) -> None:
         """There may have been news that nobody heard: begins again."""
         self._skus.clear()
-        self.places_changed()
-        self._wake_watchers(list(self._watchers))
+        self._forget_places()
+        self._watches.again()
 
     # --- answers -------------------------------------------------------------------------------
 
@@ -180,19 +190,11 @@ class Board:
         found |= {entry.sku: entry for entry in read}
         return [found[sku] for sku in skus]
 
-    @contextmanager
-    def watching(self, skus: Sequence[str]) -> Iterator[asyncio.Event]:
-        """An event that is set each time one of these skus has changed; who waits clears it."""
-        woken = asyncio.Event()
-        for sku in skus:
-            self._watchers[sku].add(woken)
-        try:
-            yield woken
-        finally:
-            for sku in set(skus):
-                self._watchers[sku].discard(woken)
-                if not self._watchers[sku]:
-                    del self._watchers[sku]
+    def watching(
+        self, skus: Sequence[str], locations: Iterable[str]
+    ) -> AbstractContextManager[Watch]:
+        """A listener to these skus or, when none is named, to all that these locations have."""
+        return self._watches.open(skus, locations)
 
     def _known(self, sku: str) -> _Shown | None:
         shown = self._skus.get(sku)
@@ -225,8 +227,11 @@ class Board:
             shown.learn(by_sku.get(sku, ()), self._now())
             shown.has_terms = sku in terms
             shown.loaded = True
-            if not shown.levels and self._skus.get(sku) is shown:
-                del self._skus[sku]  # nobody may fill the memory with skus that do not exist
+            # Nobody may fill the memory with skus that do not exist; and what was read while a
+            # location changed may be older than that change, which nobody tells a second time.
+            vague = not shown.levels or moment != self._places_moment
+            if vague and self._skus.get(sku) is shown:
+                del self._skus[sku]
         return loading
 
     def _show(self, levels: Sequence[Level]) -> None:
@@ -234,23 +239,25 @@ class Board:
             shown = self._skus.get(level.sku)
             if shown is not None:
                 shown.learn([level], self._now())
-        self._wake_watchers({level.sku for level in levels})
+            self._watches.changed(level.sku, [level.location])
         self._wake()
 
     def _forget(self, skus: Sequence[str]) -> None:
         for sku in skus:
             self._skus.pop(sku, None)
-        self._wake_watchers(skus)
+            self._watches.changed_somewhere(sku)
         self._wake()
 
-    def _places_have_changed(self) -> None:
-        self.places_changed()
+    def _place_has_changed(self, code: str) -> None:
+        self.place_changed(code)
         self._wake()
 
-    def _wake_watchers(self, skus: Iterable[str]) -> None:
-        for sku in skus:
-            for woken in self._watchers.get(sku, ()):
-                woken.set()
+    def _forget_places(self) -> None:
+        self._places = None
+        self._places_moment += 1
+        self._ranks.clear()
+        for shown in self._skus.values():
+            shown.answers.clear()
 
 
 def _by_sku(levels: Iterable[Level]) -> dict[str, list[Level]]:

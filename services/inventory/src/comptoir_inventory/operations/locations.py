@@ -35,7 +35,7 @@ async def create_location(session: Session, board: Board, location: Location) ->
     await _require_time_zone(session, location)
     if not await store.insert(session, location):
         raise LocationExists(location.code)
-    board.location_changed(session)
+    board.location_changed(session, location.code)
     session.emit(events.location_state(location))
     return location
 
@@ -59,7 +59,7 @@ async def update_location(
     await store.update(session, changed)
     if (present.active, present.channels) != (changed.active, changed.channels):
         await store.announce_stock_at(session, changed.code)
-    board.location_changed(session)
+    board.location_changed(session, changed.code)
     session.emit(events.location_state(changed))
     return changed
 

@@ -156,6 +156,13 @@ WHERE coalesce(s.reserved + s.backordered, 0) <> coalesce(p.units, 0)
 ORDER BY sku, location LIMIT $1
 """
 PLACES = "SELECT count(*) FROM stock_item"
+# The first of each location hold the first of all.
+SKUS_AT = """
+SELECT DISTINCT page.sku FROM unnest($1::text[]) AS w (location), LATERAL (
+    SELECT s.sku FROM stock_item s WHERE s.location = w.location AND s.sku > $2
+    ORDER BY s.sku LIMIT $3
+) AS page ORDER BY page.sku LIMIT $3
+"""
 KNOWN = """
 SELECT sku FROM unnest($1::text[]) AS asked (sku)
 WHERE EXISTS (SELECT FROM stock_item s WHERE s.sku = asked.sku)
@@ -219,6 +226,11 @@ async def set_safety_stock(
 async def known(session: Session, skus: Iterable[str]) -> set[str]:
     """Those of the skus that some location has, or once had."""
     return {row["sku"] for row in await session.fetch(KNOWN, list(skus))}
+
+
+async def skus_at(session: Session, locations: Iterable[str], after: str, most: int) -> list[str]:
+    """What these locations have, or once had, in order, behind a sku."""
+    return [row["sku"] for row in await session.fetch(SKUS_AT, list(locations), after, most)]
 
 
 async def touch(session: Session, skus: Sequence[str]) -> None:
