@@ -15,20 +15,27 @@ from services.pim.tests.factories import catalogue, imported, only, staff
 
 NUL = "a\x00b"
 _LABEL = LocalisedText(texts={"fr_FR": NUL})
-_REQUESTS: list[tuple[str, Message]] = [
-    ("GetProduct", pb.GetProductRequest(product=NUL)),
-    ("GetPublishedProduct", pb.GetPublishedProductRequest(product=NUL)),
-    ("ListPublishedProducts", pb.ListPublishedProductsRequest(category=NUL)),
-    ("ListPublishedProducts", pb.ListPublishedProductsRequest(skus=[NUL])),
-    ("ListProducts", pb.ListProductsRequest(family=NUL)),
-    ("ListCategories", pb.ListCategoriesRequest(tree=NUL)),
-    ("GetImport", pb.GetImportRequest(import_id=NUL)),
-    ("PublishProducts", pb.PublishProductsRequest(channel="web", skus=[NUL])),
-    ("PublishProducts", pb.PublishProductsRequest(channel="web", request_id=NUL)),
-    ("WithdrawProducts", pb.WithdrawProductsRequest(channel="web", skus=[NUL])),
-    ("CreateCategory", pb.CreateCategoryRequest(code="hats", label=_LABEL)),
+# Each with the field that is to be named.
+_REQUESTS: list[tuple[str, str, Message]] = [
+    ("GetProduct", "product", pb.GetProductRequest(product=NUL)),
+    ("GetPublishedProduct", "product", pb.GetPublishedProductRequest(product=NUL)),
+    ("ListPublishedProducts", "category", pb.ListPublishedProductsRequest(category=NUL)),
+    ("ListPublishedProducts", "channel", pb.ListPublishedProductsRequest(channel=NUL)),
+    ("ListPublishedProducts", "skus[1]", pb.ListPublishedProductsRequest(skus=["POLO", NUL])),
+    ("ListProducts", "family", pb.ListProductsRequest(family=NUL)),
+    ("ListCategories", "tree", pb.ListCategoriesRequest(tree=NUL)),
+    ("GetImport", "import_id", pb.GetImportRequest(import_id=NUL)),
+    ("PublishProducts", "skus[0]", pb.PublishProductsRequest(channel="web", skus=[NUL])),
+    ("PublishProducts", "request_id", pb.PublishProductsRequest(channel="web", request_id=NUL)),
+    ("WithdrawProducts", "skus[0]", pb.WithdrawProductsRequest(channel="web", skus=[NUL])),
+    (
+        "CreateCategory",
+        'label.texts["fr_FR"]',
+        pb.CreateCategoryRequest(code="hats", label=_LABEL),
+    ),
     (
         "UpdateCategory",
+        'category.label.texts["fr_FR"]',
         pb.UpdateCategoryRequest(
             category=structure_pb2.Category(code="shirts", label=_LABEL),
             update_mask=FieldMask(paths=["label"]),
@@ -36,23 +43,29 @@ _REQUESTS: list[tuple[str, Message]] = [
     ),
     (
         "UpsertProducts",
+        "products[0].parent",
         pb.UpsertProductsRequest(products=[pb.ProductInput(sku="A", family="shirt", parent=NUL)]),
     ),
-    ("StartImport", pb.StartImportRequest(files=[pb.ImportFile(name="products.csv\x00")])),
+    (
+        "StartImport",
+        "files[0].name",
+        pb.StartImportRequest(files=[pb.ImportFile(name="products.csv\x00")]),
+    ),
 ]
 
 
 class TestBadInput:
-    async def test_characters_that_cannot_be_kept_are_refused_everywhere(
+    async def test_characters_that_cannot_be_kept_are_named_everywhere(
         self, harness: ServiceHarness
     ) -> None:
         await catalogue(harness)
         before = await harness.snapshot()
 
-        for name, request in _REQUESTS:
+        for name, field, request in _REQUESTS:
             with pytest.raises(RemoteFailure) as caught:
                 await harness.call(name, request, staff(harness))
             assert caught.value.status is grpc.StatusCode.INVALID_ARGUMENT, (name, str(request))
+            assert [each.field for each in caught.value.violations] == [field], name
 
         assert before.changes_to(await harness.snapshot()) == ""
 
@@ -62,11 +75,11 @@ class TestBadInput:
         await catalogue(harness)
         with pytest.raises(RemoteFailure) as caught:
             await harness.call(
-                "ListPublishedProducts", pb.ListPublishedProductsRequest(channel=NUL)
+                "ListPublishedProducts", pb.ListPublishedProductsRequest(channel="we\u200bb")
             )
         assert caught.value.reason == "CHANNEL_NOT_FOUND"
 
-        request = pb.GetPublishedProductRequest(product="POLO", locale=NUL)
+        request = pb.GetPublishedProductRequest(product="POLO", locale="%'\u200b")
         assert (await harness.call("GetPublishedProduct", request)).locale == "fr_FR"
 
     async def test_a_forged_page_token_is_refused(self, harness: ServiceHarness) -> None:

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import grpc
-import orjson
 import protovalidate
 from google.protobuf.message import DecodeError, Message
 
@@ -40,6 +39,7 @@ from comptoir_runtime.rpc.batches import Gathering
 from comptoir_runtime.rpc.call import Call
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 from comptoir_runtime.rpc.refusals import refusal
+from comptoir_runtime.rpc.texts import subscript, unfit
 from comptoir_runtime.telemetry import names
 from comptoir_runtime.tls import Admission
 
@@ -311,16 +311,16 @@ class Pipeline:
 
     def _reader(self, procedure: Procedure) -> Callable[[bytes], Message]:
         parse = procedure.request_class.FromString
-        violations_of = self._validator.collect_violations
+        violations_of, keyed = self._validator.collect_violations, procedure.keyed
 
         def read(payload: bytes) -> Message:
             try:
                 request = parse(payload)
             except DecodeError:
                 raise MalformedRequest("the request cannot be parsed") from None
-            violations = violations_of(request)
+            violations = _named(violations_of(request)) or unfit(request, payload, keyed=keyed)
             if violations:
-                raise InvalidFields("the request is not valid", violations=_named(violations))
+                raise InvalidFields("the request is not valid", violations=violations)
             return request
 
         return read
@@ -378,5 +378,5 @@ def _path(field: Any) -> str:
     for element in field.elements:
         path += f".{element.field_name}" if path else element.field_name
         if element.subscript is not None:  # an index or a key of a map
-            path += f"[{orjson.dumps(element.subscript.value).decode()}]"
+            path += subscript(element.subscript.value)
     return path

@@ -95,6 +95,31 @@ class TestValidation:
         )
         assert await running.notes() == 0
 
+    @pytest.mark.parametrize(
+        ("name", "request_class"),
+        [("PutNote", PutNoteRequest), ("RunNote", PutNoteRequest), ("GetNote", GetNoteRequest)],
+    )
+    async def test_what_cannot_be_kept_is_named_before_anything_runs(
+        self, running: Running, tokens: TokenFactory, name: str, request_class: Any
+    ) -> None:
+        token = tokens.service("till") if name == "PutNote" else tokens.staff("note.run")
+        refused = await refusal_of(running, name, request_class(text="a\0b"), token)
+        assert (refused.reason, refused.violations) == (
+            "INVALID_FIELDS",
+            (Violation("text", "holds a NUL character"),),
+        )
+        assert (await running.notes(), running.demo.calls) == (0, [])
+
+    async def test_a_request_id_that_people_could_not_compare_is_refused(
+        self, running: Running, tokens: TokenFactory
+    ) -> None:
+        request = PutNoteRequest(text="a", request_id="caf\u00e9")
+        refused = await refusal_of(running, "PutNote", request, tokens.visitor())
+        assert refused.violations == (
+            Violation("request_id", "must be printable ASCII characters"),
+        )
+        assert (await running.notes(), await running.answers()) == (0, 0)
+
     async def test_bytes_that_are_no_message_are_refused(self, running: Running) -> None:
         with pytest.raises(RemoteFailure) as caught:
             await running.client.raw("GetNote", b"\xff\xff\xff")
