@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from google.protobuf.descriptor import (
 )
 
 import comptoir
+from buf.validate import validate_pb2
 from comptoir.options.v1 import access_pb2, event_pb2
 
 READING = ("Find", "Get", "List", "Quote", "Watch")
@@ -36,6 +38,8 @@ SHORT_LISTS = {
     "ListPaymentMethods": "a handful of configured methods",
     "ListShippingMethods": "a handful of methods that fit one cart",
 }
+# Skus that no procedure writes, each with why it is in a request all the same.
+GIVEN_ONCE = {"comptoir.pim.v1.Product.sku": "a product keeps the one it was made with"}
 # Fractions that are no amounts.
 MEASURES = {"distance_km", "latitude", "longitude"}
 
@@ -61,6 +65,18 @@ def messages() -> Iterator[Descriptor]:
         message = waiting.pop()
         waiting += message.nested_types
         yield message
+
+
+def within(message: Descriptor) -> Iterator[FieldDescriptor]:
+    """Every field of a message and of the messages in it."""
+    waiting, seen = [message], {message.full_name}
+    while waiting:
+        for field in waiting.pop().fields:
+            yield field
+            inner = field.message_type
+            if inner is not None and inner.full_name not in seen:
+                seen.add(inner.full_name)
+                waiting.append(inner)
 
 
 def fields_of(procedure: MethodDescriptor) -> set[str]:
@@ -110,6 +126,18 @@ class TestProcedures:
     def test_no_exception_is_left_over(self) -> None:
         names = {method.name for method in procedures()}
         assert REPEATABLE.keys() | SHORT_LISTS.keys() <= names
+
+    @pytest.mark.parametrize("lookalike", ["POLO\u200b", "\uff30OLO", "P\u041eLO", "POLO "])
+    def test_no_write_takes_a_sku_that_looks_like_another(self, lookalike: str) -> None:
+        written = {
+            field.full_name: field.GetOptions().Extensions[validate_pb2.field].string.pattern
+            for procedure in procedures()
+            if not procedure.name.startswith(READING)
+            for field in within(procedure.input_type)
+            if field.name == "sku" and field.full_name not in GIVEN_ONCE
+        }
+        assert len(written) >= 10
+        assert [name for name, rule in written.items() if re.search(rule, lookalike)] == []
 
 
 class TestEvents:

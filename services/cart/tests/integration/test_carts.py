@@ -262,6 +262,7 @@ class TestCouponsOnCarts:
         cart = await shop.cart()
         await shop.add(cart.id, JACKET)
         await shop.apply(cart.id, "ｂｉｅｎｖｅｎｕｅ10")
+        await shop.apply(cart.id, "bienvenue\u200b10")
         found = await shop.apply(cart.id, "bienvenue10")
         assert [(each.code, each.discount) for each in found.coupons] == [
             ("BIENVENUE10", money("12.90"))

@@ -58,9 +58,16 @@ class TestAmountOff:
 
 class TestNormalCode:
     @pytest.mark.parametrize(
-        "typed", ["BIENVENUE10", "bienvenue10", " Bienvenue10 ", "ＢＩＥＮＶＥＮＵＥ１０"]
+        "typed",
+        [
+            "BIENVENUE10",
+            "bienvenue10",
+            " Bienvenue10 ",
+            "ＢＩＥＮＶＥＮＵＥ１０",
+            "\ufeffbien\u00advenue\u200b10\u200d",
+        ],
     )
-    def test_case_width_and_spaces_make_no_difference(self, typed: str) -> None:
+    def test_case_width_spaces_and_what_cannot_be_seen_make_no_difference(self, typed: str) -> None:
         assert normal_code(typed) == "BIENVENUE10"
 
     @given(st.text(max_size=40))

@@ -96,9 +96,11 @@ class AppliedCoupon:
 
 
 def normal_code(typed: str) -> str:
-    """The one form of a code: compatibility characters and case make no difference."""
+    """The one form of a code: width, case and what cannot be seen make no difference."""
+    # A code that is copied out of a mail brings zero-width spaces and soft hyphens along.
+    seen = "".join(each for each in typed if unicodedata.category(each) != "Cf")
     # Casefold first: some capitals only exist as a pair of letters.
-    folded = unicodedata.normalize("NFKC", typed).strip().casefold().upper()
+    folded = unicodedata.normalize("NFKC", seen).strip().casefold().upper()
     return unicodedata.normalize("NFKC", folded)
 
 
