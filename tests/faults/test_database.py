@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
@@ -21,18 +21,38 @@ pytestmark = FAULT
 SERVICES = ("orders", "inventory", "payments", "cart", "customers")
 
 
+END_OTHERS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND NOT pid = ANY ($1)"""
+# Who says so: who has no connection, who is cut off from one, and who has asked either of them.
+SHED = (
+    (": 429 ", '"OVERLOADED"'),
+    (": 503 ", '"DATABASE_UNAVAILABLE"'),
+    (": 503 ", '"CHECKOUT_UNAVAILABLE"'),
+)
+
+
 @asynccontextmanager
-async def all_connections_taken(world: World) -> AsyncIterator[int]:
-    """While the block runs nobody can open a connection; those that are open may be used."""
-    taken: list[asyncpg.Connection] = []
-    url = world.surroundings.database_urls["pim"]
-    try:
-        with contextlib.suppress(asyncpg.TooManyConnectionsError):
-            while True:
-                taken.append(await asyncpg.connect(url))
-        yield len(taken)
-    finally:
-        await asyncio.gather(*(connection.close() for connection in taken))
+async def all_connections_taken(world: World) -> AsyncIterator[None]:
+    """While the block runs no service has a connection, and none gets one."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(url: str) -> asyncpg.Connection:
+            connection = await asyncpg.connect(url)
+            stack.push_async_callback(connection.close)
+            return connection
+
+        # Some are kept for administrators.
+        admin = await connect(world.postgres.server.admin_url)
+        taken = [admin]
+        while True:
+            with contextlib.suppress(asyncpg.TooManyConnectionsError):
+                while True:
+                    taken.append(await connect(world.surroundings.database_urls["pim"]))
+            ours = [connection.get_server_pid() for connection in taken]
+            if not await admin.fetchval(END_OTHERS, ours):
+                break
+        yield
 
 
 async def alter(world: World, service: str, sql: str, *values: str) -> None:
@@ -93,14 +113,22 @@ class TestDatabase:
     async def test_f18_without_free_connections_the_shop_says_so_and_recovers(
         self, scene: Scene
     ) -> None:
+        going = True
         crowd = scene.crowd(4)
-        await crowd.shop(_times(4))  # the pools have their connections
-        async with all_connections_taken(scene.world) as taken:
-            assert taken > 0
-            end = time.monotonic() + 3
-            await crowd.shop(lambda: time.monotonic() < end)
         await crowd.shop(_times(4))
+        assert crowd.failures == []
+        shopping = asyncio.create_task(crowd.shop(lambda: going))
 
+        async def is_told() -> bool:
+            return sum('"OVERLOADED"' in each for each in crowd.failures) > len(crowd.buyers)
+
+        async with all_connections_taken(scene.world):
+            await until("the crowd is told that there is no capacity", is_told)
+        await until_placed(crowd)
+        going = False
+        await shopping
+
+        assert [each for each in crowd.failures if not _is_shed(each)] == []
         assert (await scene.verdict()).findings == []
 
     async def test_f20_a_lock_on_one_sku_does_not_hold_up_the_others(self, scene: Scene) -> None:
@@ -145,6 +173,10 @@ class TestJudgement:
         assert {finding.partition(" ")[0] for finding in named} == {"O1", "O2"}
         assert broken.findings == named
         assert (await scene.verdict()).findings == []
+
+
+def _is_shed(failure: str) -> bool:
+    return any(status in failure and reason in failure for status, reason in SHED)
 
 
 def _times(number: int) -> Callable[[], bool]:
