@@ -53,11 +53,11 @@ class Buyer(Client):
         cart = await self.fill(*skus, coupon=coupon)
         return await self.place(cart, means or (Means(token=card),))
 
-    async def fill(self, *skus: str, coupon: str = "") -> Json:
+    async def fill(self, *skus: str, coupon: str = "", channel: str = "web") -> Json:
         """A cart that is ready to be ordered; begun anew when a step of it fails."""
         give_up = time.monotonic() + self.patience
         while True:
-            cart = await self._try_to_fill(skus, coupon)
+            cart = await self._try_to_fill(skus, coupon, channel)
             if cart is not None:
                 return cart
             await self.pause(give_up, "a cart could not be filled")
@@ -105,8 +105,8 @@ class Buyer(Client):
         assert told[0] == 200, told
         return told[1]
 
-    async def _try_to_fill(self, skus: Sequence[str], coupon: str) -> Json | None:
-        begun = await self.try_once("POST", "/v1/carts", {"channel": "web"})
+    async def _try_to_fill(self, skus: Sequence[str], coupon: str, channel: str) -> Json | None:
+        begun = await self.try_once("POST", "/v1/carts", {"channel": channel})
         if begun is None:
             return None
         path = f"/v1/carts/{begun[1]['id']}"

@@ -28,6 +28,7 @@ class Wish:
     """What one purchase is like, and what becomes of it."""
 
     means: str = "card"
+    channel: str = "web"
     coupon: str = ""
     scarce: bool = False
     """Whether something is wanted of which there is not enough."""
@@ -48,7 +49,7 @@ WISHES = (
     Wish("gift_card", cancels=True),
     Wish("store_credit", coupon=SCARCE_COUPON),
     Wish(scarce=True),
-    Wish("on_account", ships=_ALL_PARCELS),
+    Wish("on_account", channel="b2b", ships=_ALL_PARCELS),
     Wish("gift_card", coupon=SCARCE_COUPON),
     Wish("store_credit", ships=_ALL_PARCELS, refunds=True),
     Wish(scarce=True, cancels=True, coupon=SCARCE_COUPON),
@@ -91,7 +92,7 @@ class Crowd:
             skus = [self._goods.skus[(turn + step) % len(self._goods.skus)] for step in (0, 3)]
             if wish.scarce:
                 skus.append(self._goods.scarce)
-            cart = await buyer.fill(*skus, coupon=wish.coupon)
+            cart = await buyer.fill(*skus, coupon=wish.coupon, channel=wish.channel)
             means = await self._means(buyer, wish)
             told = await buyer.place(cart, means)
             if told["state"] == "STATE_PLACED":

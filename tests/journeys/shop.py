@@ -71,9 +71,11 @@ class Person:
     async def put(self, path: str, body: Json) -> Json:
         return ok(await self.send("PUT", path, body=body))
 
-    async def cart(self, *skus: str, quantity: int = 1, delivery: Json = SHIPPED) -> Json:
+    async def cart(
+        self, *skus: str, quantity: int = 1, delivery: Json = SHIPPED, channel: str = "web"
+    ) -> Json:
         """A cart with these skus, ready to be placed."""
-        cart = await self.post("/v1/carts", {"channel": "web"})
+        cart = await self.post("/v1/carts", {"channel": channel})
         for sku in skus:
             line = {"sku": sku, "quantity": quantity}
             await self.post(f"/v1/carts/{cart['id']}/lines", line)

@@ -4,6 +4,7 @@ from comptoir_local.demo.api import Json
 from comptoir_local.demo.play import poll
 from tests.journeys.shop import CARD, CARD_3DS, Person, Shop, new_key, ok, order_of, refused
 from tests.journeys.stage import JOURNEY
+from tests.journeys.test_aftermath import customer
 
 pytestmark = JOURNEY
 
@@ -69,6 +70,34 @@ class TestTwoTenders:
 
             refused(answer, 409, "TENDERS_DO_NOT_MATCH")
         assert await shop.available(sku) == 10
+
+
+class TestMethods:
+    async def test_12_companies_buy_on_account_where_it_is_offered_and_nowhere_else(
+        self, shop: Shop
+    ) -> None:
+        (buyer, who), sku = await customer(shop), await shop.goods()
+        terms = {"creditLimit": {"currency": "EUR", "amount": "500.00"}, "termsDays": 30}
+        await shop.admin.put(f"/v1/credit-accounts/{who}", terms)
+        on_account = {"method": "on_account"}
+        web, b2b = await buyer.cart(sku), await buyer.cart(sku, channel="b2b")
+        for cart, offered in (
+            (web, ["card", "gift_card", "store_credit"]),
+            (b2b, ["card", "on_account"]),
+        ):
+            shown = await buyer.get(f"/v1/pages/checkout/{cart['id']}")
+            assert [each["code"] for each in shown["paymentMethods"]] == offered
+
+        async with shop.nothing_charged():
+            answer = await buyer.place(web, payment=on_account)
+            told = refused(answer, 409, "PAYMENT_METHOD_NOT_OFFERED")["metadata"]
+            assert (told["method"], told["field"]) == ("on_account", "channel")
+            placed = ok(await buyer.place(b2b, payment=on_account))
+
+        assert placed["state"] == "STATE_PLACED"
+        (payment,) = (await buyer.get(f"/v1/orders/{placed['order']}"))["payments"]
+        kept = await shop.admin.get(f"/v1/payments/{payment}")
+        assert (kept["method"], kept["authorisedAmount"]) == ("on_account", b2b["totals"]["total"])
 
 
 class TestChangingOnesMind:

@@ -149,6 +149,8 @@ class FakePayments:
         self.asked = 0
         self.asked_for: list[tuple[str, str, int]] = []
         """Key, method and amount of each request."""
+        self.channels: dict[str, str] = {}
+        """What each key was said to be bought on."""
         self.given_up: list[str] = []
 
     def kept(self) -> list[FakePayment]:
@@ -183,10 +185,12 @@ class FakePayments:
         method: str,
         token: str,
         return_url: str,
+        channel: str,
     ) -> PaymentView:
         await self._town.at("authorise")
         self.asked += 1
         self.asked_for.append((key, method, amount))
+        assert self.channels.setdefault(key, channel) == channel, "another body under the same key"
         card = token if method == "gift_card" else ""
         if key not in self.by_key:
             payment = f"pay_{len(self.by_id) + 1}"

@@ -12,7 +12,7 @@ import pytest
 
 CATALOGUE = Path(__file__).parents[2] / "catalogue"
 LOCALES = ("fr_FR", "en_GB")
-CHANNELS = ("web", "mobile", "store")
+CHANNELS = ("web", "mobile", "store", "b2b")
 # Columns of products and models that are not attributes.
 STRUCTURE = {"sku", "code", "family", "family_variant", "parent", "categories", "enabled"}
 # What must not repeat in a file, where it is not the code alone.

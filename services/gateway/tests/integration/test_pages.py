@@ -12,6 +12,7 @@ from comptoir.cart.v1 import cart_pb2, cart_service_pb2
 from comptoir.cart.v1 import events_pb2 as cart_events
 from comptoir.inventory.v1 import events_pb2 as inventory_events
 from comptoir.payments.v1 import payment_pb2, payments_service_pb2
+from comptoir.type.v1.money_pb2 import Money
 from comptoir_gateway.__main__ import Gateway
 from comptoir_runtime.bus import Bus
 from comptoir_runtime.errors import PermissionDenied, Unauthenticated, Unavailable
@@ -193,7 +194,8 @@ class TestWithoutTheBus:
 class TestCheckout:
     @pytest.fixture(autouse=True)
     def cart(self, services: FakeServices, shop: Shop) -> None:
-        cart = cart_pb2.Cart(id="crt_1", etag="3", quote="q")
+        cart = cart_pb2.Cart(id="crt_1", etag="3", quote="q", channel="b2b", currency="EUR")
+        cart.totals.total.CopyFrom(Money(currency="EUR", amount="12.00"))
         for sku in ("A", "B", "A"):
             cart.lines.add(sku=sku, quantity=1)
         services.answers["GetCart"] = cart
@@ -219,6 +221,19 @@ class TestCheckout:
         ]
         assert shown["degraded"] == []
         assert services.called("GetCart")[0].metadata["authorization"] == VISITOR
+
+    async def test_means_of_payment_are_those_for_this_channel_and_amount(
+        self, http: httpx.AsyncClient, services: FakeServices
+    ) -> None:
+        for amount, asked in (("12.00", True), ("0.00", False)):
+            cart = cart_pb2.Cart(id="crt_1", channel="b2b", currency="EUR")
+            cart.totals.total.CopyFrom(Money(currency="EUR", amount=amount))
+            services.answers["GetCart"] = cart
+            await page(http, "/v1/pages/checkout/crt_1")
+            request = services.called("ListPaymentMethods")[-1].request
+            assert (request.cart, request.channel, request.currency) == ("crt_1", "b2b", "EUR")
+            assert request.HasField("amount") is asked
+            assert request.amount.amount == (amount if asked else "")
 
     async def test_a_part_may_be_missing_but_not_the_cart(
         self, http: httpx.AsyncClient, services: FakeServices

@@ -186,6 +186,7 @@ async def test_an_order_through_real_channels(
     assert asked["AuthorisePayment"].request_id == f"{placement.id}/authorise"
     assert asked["AuthorisePayment"].amount == euros("54.90")
     assert asked["AuthorisePayment"].payer == "cus_test"
+    assert asked["AuthorisePayment"].channel == "web"
     assert asked["ConfirmReservation"].reservation == "rsv_1"
 
 

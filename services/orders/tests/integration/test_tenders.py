@@ -171,6 +171,27 @@ class TestPlacing:
         ]
         assert len(gift.payments.kept()) == 2
 
+    async def test_f33_what_was_begun_before_payments_were_told_the_channel_is_asked_as_before(
+        self, replica: Replica, database: Database, town: Town, clock: ManualClock
+    ) -> None:
+        async def not_reached(point: str) -> None:
+            if point == "authorise":
+                raise lost(point)
+
+        town.at = not_reached
+        town.carts.add(factories.quote(channel="b2b"))
+        begun = await place(replica)
+        assert begun.document.channel == "b2b"
+        async with database.transactions() as session:
+            await session.execute("UPDATE process SET document = document - 'channel'")
+
+        town.works()
+        clock.advance(2)
+        await replica.work()
+
+        assert (await the_placement(database)).state == State.PLACED
+        assert town.payments.channels == {f"{begun.id}/authorise": ""}
+
 
 @pytest.fixture
 def shop(harness: ServiceHarness, town: Town) -> Shop:

@@ -195,6 +195,7 @@ class TestUnknownOutcome:
             method="card",
             token="tok_ok",
             return_url="",
+            channel="web",
         )
 
         async with database.transactions() as session:

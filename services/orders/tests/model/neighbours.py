@@ -175,6 +175,7 @@ class Town:
         method: str,
         token: str,
         return_url: str,
+        channel: str,
     ) -> PaymentView:
         self._call("authorise", key, str(amount))
         return self._view(key, amount)

@@ -329,6 +329,7 @@ class TestPayments:
             method="card",
             token="pm_1",
             return_url="https://shop.example",
+            channel="b2b",
         )
 
         assert (view.id, view.authorised, view.currency) == ("pay_1", 4990, "EUR")
@@ -343,6 +344,7 @@ class TestPayments:
                     method="card",
                     token="pm_1",
                     return_url="https://shop.example",
+                    channel="b2b",
                 ),
             )
         ]

@@ -43,6 +43,7 @@ def authorisation(request: pb.AuthorisePaymentRequest) -> Authorisation:
         method=request.method,
         token=request.token,
         return_url=request.return_url,
+        channel=request.channel,
     )
 
 

@@ -19,7 +19,7 @@ class ProviderNotFound(NotFound):
 
 
 class PaymentMethodNotOffered(FailedPrecondition):
-    """The method is unknown, or not for this currency or amount."""
+    """The method is unknown, or not for this channel, currency or amount: `field` tells which."""
 
 
 class CurrencyMismatch(InvalidArgument):

@@ -1,12 +1,14 @@
 """Authorising by the cards of the provider, through gRPC, PostgreSQL and HTTP."""
 
 import asyncio
+from dataclasses import replace
 
 import grpc
 import pytest
 
 from comptoir.payments.v1 import events_pb2
 from comptoir.payments.v1 import payments_service_pb2 as pb
+from comptoir_payments.domain import methods
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
@@ -16,8 +18,37 @@ from services.payments.tests.integration.calls import (
     authorise,
     get,
     only_payment,
+    reason_of,
 )
 from services.payments.tests.integration.psp import Psp, until
+
+
+async def not_offered(
+    harness: ServiceHarness, request: pb.AuthorisePaymentRequest
+) -> dict[str, str]:
+    """What the refusal tells of a method that is not offered; nothing has happened."""
+    before = await harness.snapshot()
+    with pytest.raises(RemoteFailure) as refused:
+        await authorise(harness, request)
+    assert refused.value.reason == "PAYMENT_METHOD_NOT_OFFERED"
+    assert not before.changes_to(await harness.snapshot())
+    return dict(refused.value.metadata)
+
+
+def offer_cards_from(least: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a merchant would who takes cards for such amounts in EUR only."""
+    cards = replace(methods.METHODS[0], amounts={"EUR": (least, most)})
+    monkeypatch.setattr(methods, "METHODS", (cards, *methods.METHODS[1:]))
+
+
+async def outcome_of(
+    harness: ServiceHarness, request: pb.AuthorisePaymentRequest
+) -> tuple[Payment | None, str]:
+    """The payment, or the reason of its refusal."""
+    try:
+        return await authorise(harness, request), ""
+    except RemoteFailure as refused:
+        return None, refused.reason
 
 
 class TestAuthorise:
@@ -103,11 +134,40 @@ class TestAuthorise:
         self, harness: ServiceHarness
     ) -> None:
         for method in ("cash", "terminal", "cheque"):
-            before = await harness.snapshot()
-            with pytest.raises(RemoteFailure) as refused:
-                await authorise(harness, factories.authorise(method=method))
-            assert refused.value.reason == "PAYMENT_METHOD_NOT_OFFERED"
-            assert not before.changes_to(await harness.snapshot())
+            request = factories.authorise(method=method)
+            assert await not_offered(harness, request) == {"method": method, "field": "method"}
+
+    @pytest.mark.parametrize(
+        ("method", "channel"),
+        [("on_account", "web"), ("gift_card", "b2b"), ("on_account", "kiosk")],
+    )
+    async def test_12_a_method_of_another_channel_is_refused(
+        self, harness: ServiceHarness, method: str, channel: str
+    ) -> None:
+        request = factories.authorise(method=method, channel=channel)
+        assert await not_offered(harness, request) == {"method": method, "field": "channel"}
+
+    async def test_an_amount_out_of_its_range_is_refused(
+        self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        offer_cards_from(20_00, 40_00, monkeypatch)
+        for amount in ("19.99", "40.01"):
+            request = factories.authorise(amount=factories.money(amount))
+            assert await not_offered(harness, request) == {"method": "card", "field": "amount"}
+        least, most = (factories.authorise(amount=factories.money(n)) for n in ("20.00", "40.00"))
+        assert (await authorise(harness, least)).state == Payment.STATE_AUTHORISED
+        assert (await authorise(harness, most)).state == Payment.STATE_AUTHORISED
+
+    @pytest.mark.parametrize("token", ["pm_card_visa", "pm_card_declined"])
+    async def test_what_was_asked_for_while_it_was_offered_has_its_answer(
+        self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, token: str
+    ) -> None:
+        request = factories.authorise(token)
+        first = await outcome_of(harness, request)
+        offer_cards_from(1, 40_00, monkeypatch)
+        assert await outcome_of(harness, request) == first
+        reused = factories.authorise(token, request_id=request.request_id, payer="cus_other")
+        assert await reason_of(harness, "AuthorisePayment", reused) == "IDEMPOTENCY_KEY_REUSED"
 
     @pytest.mark.parametrize("amount", ["0.00", "-1.00", "1.0", "1"])
     async def test_case_26_no_amount_below_or_beside_the_minor_unit(

@@ -205,7 +205,7 @@ class TestReading:
             ("mobile", ["card", "gift_card", "store_credit"]),
             ("store", ["card", "gift_card", "store_credit", "cash", "terminal"]),
             ("b2b", ["card", "on_account"]),
-            ("elsewhere", []),
+            ("elsewhere", ["card", "gift_card", "store_credit"]),
         ],
     )
     async def test_the_tenders_of_a_till_are_offered_in_stores_only(

@@ -16,6 +16,7 @@ from comptoir_gateway.transcode.fields import clean
 from comptoir_gateway.views.page import checked, query_of, visit_of
 from comptoir_gateway.views.parts import Missing, Parts, Visit, members
 from comptoir_gateway.web import Request, Response
+from comptoir_runtime import money
 from comptoir_runtime.errors import Failure
 
 _NULL = b"null"
@@ -38,14 +39,17 @@ class CheckoutPage:
         cart = checked("cart", path["cart"], clean)
         missing = Missing()
         try:
-            (lines, channel, cart_json), shipping, payment = await asyncio.gather(
+            (found, cart_json), shipping = await asyncio.gather(
                 self._get_cart(cart, visit),
                 missing.without("shippingMethods", self._shipping_methods(cart, visit)),
-                missing.without("paymentMethods", self._payment_methods(cart, visit)),
             )
         except Failure as failure:
             raise from_failure(failure) from None
-        stock = await missing.without("availability", self._parts.stock(lines, channel, visit))
+        lines = list(dict.fromkeys(line.sku for line in found.lines))
+        payment, stock = await asyncio.gather(
+            missing.without("paymentMethods", self._payment_methods(found, visit)),
+            missing.without("availability", self._parts.stock(lines, found.channel, visit)),
+        )
         figures = None if stock is None else [self._parts.stock_json(stock[sku]) for sku in lines]
         body = members(
             [
@@ -58,13 +62,11 @@ class CheckoutPage:
         )
         return Response.json(body, headers.PRIVATE)
 
-    async def _get_cart(self, cart: str, visit: Visit) -> tuple[list[str], str, bytes]:
-        """The skus of the cart, each once, its channel, and its JSON."""
+    async def _get_cart(self, cart: str, visit: Visit) -> tuple[cart_pb2.Cart, bytes]:
+        """The cart, and its JSON."""
         request = cart_service_pb2.GetCartRequest(cart=cart)
         payload = await self._cart(request.SerializeToString(), visit.metadata, visit.seconds)
-        found = cart_pb2.Cart.FromString(payload)
-        skus = list(dict.fromkeys(line.sku for line in found.lines))
-        return skus, found.channel, self._cart_json.to_json(payload)
+        return cart_pb2.Cart.FromString(payload), self._cart_json.to_json(payload)
 
     async def _shipping_methods(self, cart: str, visit: Visit) -> bytes:
         request = cart_service_pb2.ListShippingMethodsRequest(cart=cart)
@@ -73,8 +75,15 @@ class CheckoutPage:
         codec = self._shipping_json
         return array([codec.to_json(method.SerializeToString()) for method in answer.methods])
 
-    async def _payment_methods(self, cart: str, visit: Visit) -> bytes:
-        request = payments_service_pb2.ListPaymentMethodsRequest(cart=cart)
+    async def _payment_methods(self, cart: cart_pb2.Cart, visit: Visit) -> bytes:
+        """Those that an order of this cart may be paid by: not for any amount, nor anywhere."""
+        total = cart.totals.total
+        request = payments_service_pb2.ListPaymentMethodsRequest(
+            cart=cart.id,
+            channel=cart.channel,
+            currency=cart.currency,
+            amount=total if total.amount and money.to_minor(total) > 0 else None,
+        )
         payload = await self._payment(request.SerializeToString(), visit.metadata, visit.seconds)
         answer = payments_service_pb2.ListPaymentMethodsResponse.FromString(payload)
         codec = self._payment_json

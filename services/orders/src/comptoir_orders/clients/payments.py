@@ -71,8 +71,12 @@ class Payments(Protocol):
         method: str,
         token: str,
         return_url: str,
+        channel: str,
     ) -> PaymentView:
-        """Asks a provider to keep the amount. Refusal: PAYMENT_DECLINED."""
+        """Asks a provider to keep the amount, any channel will do when it is empty.
+
+        Refusals: PAYMENT_DECLINED, PAYMENT_METHOD_NOT_OFFERED.
+        """
 
     async def ask(self, key: str, payment: str) -> PaymentView:
         """Asks how a payment stands; a key is used once."""
@@ -128,6 +132,7 @@ class GrpcPayments:
         method: str,
         token: str,
         return_url: str,
+        channel: str,
     ) -> PaymentView:
         request = payments_service_pb2.AuthorisePaymentRequest(
             request_id=key,
@@ -137,6 +142,7 @@ class GrpcPayments:
             method=method,
             token=token,
             return_url=return_url,
+            channel=channel,
         )
         return _view(await ask(self._caller, "AuthorisePayment", request, _AUTHORISE_SECONDS))
 

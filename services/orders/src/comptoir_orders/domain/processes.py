@@ -60,6 +60,8 @@ class PlacementData:
 
     intent: Intent
     customer: str = ""
+    channel: str = ""
+    """Where it is bought; empty in rows of before payments were told."""
     currency: str = ""
     total: int = 0
     number: str = ""

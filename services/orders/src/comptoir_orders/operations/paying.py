@@ -36,6 +36,7 @@ class Paying:
                 method=tender.method,
                 token=tender.token,
                 return_url=data.intent.return_url,
+                channel=data.channel,
             )
         except errors.OutcomeUnknown as lost:
             return run.in_vain(Outcome.LOST, lost)

@@ -172,7 +172,11 @@ class Placing:
             only = asked == 1 and run.saved.version == 1 and failure.reason != _HELD
             return run.refuse(Outcome.REFUSED if only else Outcome.PARTLY, failure)
         run.note(
-            quote=quote, customer=quote.owner, currency=quote.currency, total=quote.totals.total
+            quote=quote,
+            customer=quote.owner,
+            channel=quote.channel,
+            currency=quote.currency,
+            total=quote.totals.total,
         )
         try:
             if not quote.adds_up() or quote.delivery.mode is DeliveryMode.COUNTER:

@@ -16,6 +16,8 @@ class Authorisation:
     token: str
     """The provider's, for the payer's means; never a card number."""
     return_url: str
+    channel: str = ""
+    """Where it is bought; empty when the caller does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,15 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 
+from comptoir_payments.errors import PaymentMethodNotOffered
+
+WEB, STORE, B2B = "web", "store", "b2b"
+
+
+def kind_of(channel: str) -> str:
+    """Stores and the channel for companies are known by their names; all others sell as the web."""
+    return channel if channel in (STORE, B2B) else WEB
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
@@ -13,14 +22,15 @@ class Method:
     names: Mapping[str, str]
     """By language."""
     channels: frozenset[str]
+    """Kinds of channels; B2B alone makes it one for companies only."""
     countries: frozenset[str] = frozenset()
     currencies: frozenset[str] = frozenset()
     preferred_provider: str = ""
     """Takes the place of `provider` wherever it is configured."""
     by_token: bool = True
     """Whether it can be authorised; a till's tender is only recorded."""
-    most: Mapping[str, int] = field(default_factory=dict)
-    """The largest amount, by currency, in minor units; any amount in others."""
+    amounts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The least and the most it is asked for, by currency, in minor units; any amount in others."""
 
     def name(self, language: str) -> str:
         """The name in this language, French when there is none."""
@@ -31,13 +41,22 @@ class Method:
         preferred = self.preferred_provider in configured
         return self.preferred_provider if preferred else self.provider
 
-    def is_offered(self, channel: str, country: str, currency: str, amount: int | None) -> bool:
-        return (
-            channel in self.channels
-            and (not self.countries or country in self.countries)
-            and (not self.currencies or currency in self.currencies)
-            and (amount is None or amount <= self.most.get(currency, amount))
-        )
+    def refusal(self, *, channel: str, country: str, currency: str, amount: int | None) -> str:
+        """The name of what it is not offered for; empty when it is offered.
+
+        What is empty or None is not asked about.
+        """
+        fits = {
+            "channel": not channel or kind_of(channel) in self.channels,
+            "country": not country or not self.countries or country in self.countries,
+            "currency": not self.currencies or currency in self.currencies,
+            "amount": amount is None or self._is_for(amount, currency),
+        }
+        return next((name for name, fit in fits.items() if not fit), "")
+
+    def _is_for(self, amount: int, currency: str) -> bool:
+        least, most = self.amounts.get(currency, (amount, amount))
+        return least <= amount <= most
 
 
 def _codes(text: str) -> frozenset[str]:
@@ -49,7 +68,7 @@ _EUROPE = _codes(
     "SI SK"
 )
 
-_SHOPS = frozenset({"web", "mobile", "store"})
+_SHOPS = frozenset({WEB, STORE})
 
 METHODS = (
     Method(
@@ -57,7 +76,7 @@ METHODS = (
         provider="sandbox",
         preferred_provider="stripe",
         names={"fr": "Carte bancaire", "en": "Bank card", "de": "Bankkarte"},
-        channels=_SHOPS | {"b2b"},
+        channels=_SHOPS | {B2B},
         countries=_EUROPE,
     ),
     Method(
@@ -76,23 +95,23 @@ METHODS = (
         code="on_account",
         provider="on_account",
         names={"fr": "En compte", "en": "On account", "de": "Auf Rechnung"},
-        channels=frozenset({"b2b"}),
+        channels=frozenset({B2B}),
     ),
     Method(
         code="cash",
         provider="till",
         names={"fr": "Espèces", "en": "Cash", "de": "Bargeld"},
-        channels=frozenset({"store"}),
+        channels=frozenset({STORE}),
         currencies=frozenset({"EUR"}),
         by_token=False,
         # French law (code monétaire et financier, D112-3): no more in cash from a consumer.
-        most={"EUR": 1000_00},
+        amounts={"EUR": (1, 1000_00)},
     ),
     Method(
         code="terminal",
         provider="till",
         names={"fr": "Carte au terminal", "en": "Card at the terminal", "de": "Karte am Terminal"},
-        channels=frozenset({"store"}),
+        channels=frozenset({STORE}),
         by_token=False,
     ),
 )
@@ -112,13 +131,24 @@ def offered(
     return tuple(
         replace(each, provider=each.provider_among(configured))
         for each in METHODS
-        if each.is_offered(channel, country, currency, amount)
+        if not each.refusal(channel=channel, country=country, currency=currency, amount=amount)
     )
 
 
-def by_token(code: str, currency: str) -> Method | None:
-    """The method that an authorisation names; None when it is not one for this currency."""
-    for each in METHODS:
-        if each.code == code and each.by_token:
-            return each if not each.currencies or currency in each.currencies else None
-    return None
+def to_authorise(code: str, channel: str, currency: str, amount: int) -> Method:
+    """The method that an authorisation names, for any channel when that is empty.
+
+    Raises `PaymentMethodNotOffered`, naming the field that keeps it from being offered. Countries
+    are not asked about: where goods go does not tell where their payer is.
+    """
+    named = next((each for each in METHODS if each.code == code and each.by_token), None)
+    if named is None:
+        raise _not_offered("no such method of payment", code, "method")
+    field = named.refusal(channel=channel, country="", currency=currency, amount=amount)
+    if field:
+        raise _not_offered(f"this method of payment is not offered for this {field}", code, field)
+    return named
+
+
+def _not_offered(message: str, code: str, field: str) -> PaymentMethodNotOffered:
+    return PaymentMethodNotOffered(message, metadata={"method": code, "field": field})

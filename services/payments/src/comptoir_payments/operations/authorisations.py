@@ -33,9 +33,11 @@ async def authorise_payment(
     `TooManyAttempts`.
     """
     refuse_card_numbers({"token": wanted.token, "return_url": wanted.return_url})
-    method = methods.by_token(wanted.method, wanted.currency)
-    if method is None:
-        raise PaymentMethodNotOffered("no such method of payment for this currency")
+    try:
+        method = methods.to_authorise(wanted.method, wanted.channel, wanted.currency, wanted.amount)
+    except PaymentMethodNotOffered as refusal:
+        # What was asked for while it was offered has its answer.
+        return await _again(transactions, providers, wanted, request, refusal)
     if method.provider in KINDS:
         return await _authorise_own(transactions, wanted, method.provider, request)
     provider = providers[method.provider_among(providers)]
@@ -113,6 +115,8 @@ async def _again(
 ) -> PaymentMessage:
     """The same request once more: told again, asked about again, or asked for the first time."""
     payment, operation = await earlier(transactions, request, known)
+    if not (operation.was_never_asked or operation.is_open):
+        return answer(payment, operation.id)
     # The one that was asked first, whoever is asked for new payments now.
     provider = providers[payment.provider]
     if operation.was_never_asked:
