@@ -7,6 +7,22 @@ _PAYMENTS_TESTS = "services/payments/tests"
 
 PAYMENTS = (
     Mutant(
+        "a means is asked for on any channel",
+        f"{_PAYMENTS}/domain/methods.py",
+        '            "channel": not channel or kind_of(channel) in self.channels,\n',
+        '            "channel": True,\n',
+        f"{_PAYMENTS_TESTS}/unit/test_methods.py -k can_be_authorised",
+    ),
+    Mutant(
+        "one dispute explains two lines",
+        f"{_PAYMENTS}/store/statements.py",
+        "  AND (moved.kind, moved.amount, moved.currency, moved.place)\n"
+        "    = (told.kind, told.amount, told.currency, told.place)\n",
+        "  AND (moved.kind, moved.amount, moved.currency)\n"
+        "    = (told.kind, told.amount, told.currency)\n",
+        f"{_PAYMENTS_TESTS}/integration/test_statements_aftermath.py -k not_one_more",
+    ),
+    Mutant(
         "two reports that tell of the same are taken in beside each other",
         f"{_PAYMENTS}/store/statements.py",
         "    await session.execute(_ONE_AT_A_TIME, statement.provider)\n",

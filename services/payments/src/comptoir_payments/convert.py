@@ -18,6 +18,8 @@ from comptoir_payments.domain.ledger import Balance
 from comptoir_payments.domain.methods import Method
 from comptoir_payments.domain.purses import Purse
 from comptoir_payments.domain.statements import (
+    BY_PAYMENT,
+    BY_REFERENCE,
     Difference,
     Discrepancy,
     Imported,
@@ -167,11 +169,16 @@ def provider_report(request: pb.ImportProviderReportRequest) -> tuple[Statement,
 
 def _line(number: int, line: report_pb2.ReportLine) -> Line:
     kind = _LINE_KINDS[line.kind]
-    moves = kind in (LineKind.CAPTURE, LineKind.REFUND)
-    if moves != bool(line.provider_reference):
+    moves = kind in BY_REFERENCE or kind in BY_PAYMENT
+    if (kind in BY_REFERENCE) != bool(line.provider_reference):
         raise _invalid(
             f"lines[{number}].provider_reference",
             "names the operation of a capture or refund, and is empty for others",
+        )
+    if (kind in BY_PAYMENT and not line.provider_payment) or (line.provider_payment and not moves):
+        raise _invalid(
+            f"lines[{number}].provider_payment",
+            "names the payment that something has happened to, and is empty for fees and payouts",
         )
     if line.HasField("fee") and line.fee.currency != line.amount.currency:
         raise _invalid(f"lines[{number}].fee", "must be in the currency of the amount")
@@ -179,11 +186,12 @@ def _line(number: int, line: report_pb2.ReportLine) -> Line:
     if moves and amount <= 0:
         raise _invalid(f"lines[{number}].amount", "must be above zero")
     if not moves and fee:
-        raise _invalid(f"lines[{number}].fee", "belongs to a capture or refund")
+        raise _invalid(f"lines[{number}].fee", "belongs to what moves the money of a payment")
     return Line(
         line=line.line,
         kind=kind,
         reference=line.provider_reference,
+        payment=line.provider_payment,
         currency=line.amount.currency,
         amount=amount,
         fee=fee,

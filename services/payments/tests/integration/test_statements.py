@@ -145,6 +145,19 @@ class TestImport:
             (factories.line("op", kind=Kind.KIND_PAYOUT), "lines[0].provider_reference"),
             (factories.line("op", "0.00"), "lines[0].amount"),
             (factories.line(kind=Kind.KIND_FEE, fee="1.00"), "lines[0].fee"),
+            (factories.line(kind=Kind.KIND_DISPUTE), "lines[0].provider_payment"),
+            (
+                factories.line(kind=Kind.KIND_PAYOUT, provider_payment="pay_1"),
+                "lines[0].provider_payment",
+            ),
+            (
+                factories.line("op", kind=Kind.KIND_REVERSAL, provider_payment="pay_1"),
+                "lines[0].provider_reference",
+            ),
+            (
+                factories.line(amount="-1.00", kind=Kind.KIND_DISPUTE, provider_payment="pay_1"),
+                "lines[0].amount",
+            ),
         ],
     )
     async def test_a_bad_line_names_its_field(

@@ -8,6 +8,8 @@ from comptoir_payments.operations.statements import import_report
 from comptoir_testing.harness import ServiceHarness
 from comptoir_testing.reading import rows_read
 from services.payments.tests.integration.calls import authorise, capture
+from services.payments.tests.integration.psp import Psp
+from services.payments.tests.integration.test_aftermath import happen, settled, told
 
 OLD = 2_000
 EARLY, LATE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -78,8 +80,38 @@ async def test_a_report_is_matched_without_reading_what_it_does_not_name(
 
     async with harness.transactions() as session:
         before = await rows_read(session, "operation")
-        told = await import_report(session, statement, [line])
+        answer = await import_report(session, statement, [line])
         fetched = await rows_read(session, "operation") - before
 
     # By the statement that matches it, and as what the line refers to.
-    assert (told.matched, fetched) == (1, 2)
+    assert (answer.matched, fetched) == (1, 2)
+
+
+async def test_what_names_its_payment_only_is_matched_without_reading_others(
+    harness: ServiceHarness, psp: Psp
+) -> None:
+    payment = await capture(harness, (await authorise(harness)).id)
+    await told(harness, payment, await happen(psp, payment, "dispute", 1000))
+    await settled(harness)
+    await old_payments(harness)
+    statement = Statement("sandbox", "rep_1", EARLY, LATE)
+    line = Line(
+        line="1",
+        kind=LineKind.DISPUTE,
+        reference="",
+        currency="EUR",
+        amount=1000,
+        fee=0,
+        booked_at=EARLY,
+        payment=payment.provider_reference,
+    )
+
+    async with harness.transactions() as session:
+        tables = ("payment", "operation")
+        before = [await rows_read(session, table) for table in tables]
+        answer = await import_report(session, statement, [line])
+        after = [await rows_read(session, table) for table in tables]
+
+    # Its payment; its three operations, and once more the one that the line refers to.
+    assert answer.matched == 1
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 4]

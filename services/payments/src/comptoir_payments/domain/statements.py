@@ -10,9 +10,18 @@ from typing import Any, TypeAlias
 class LineKind(StrEnum):
     CAPTURE = "capture"
     REFUND = "refund"
+    REVERSAL = "reversal"
+    DISPUTE = "dispute"
+    DISPUTE_WON = "dispute_won"
     FEE = "fee"
     """One that belongs to no single operation."""
     PAYOUT = "payout"
+
+
+BY_REFERENCE = frozenset({LineKind.CAPTURE, LineKind.REFUND})
+"""What a provider carries out under an id of its own."""
+BY_PAYMENT = frozenset({LineKind.REVERSAL, LineKind.DISPUTE, LineKind.DISPUTE_WON})
+"""What happens to a payment at its provider: we hear of amounts, not of ids."""
 
 
 class Difference(StrEnum):
@@ -40,11 +49,13 @@ class Line:
     line: str
     kind: LineKind
     reference: str
-    """The provider's id of the operation; empty for fees and payouts."""
+    """The provider's id of the operation; only of captures and refunds."""
     currency: str
     amount: int
     fee: int
     booked_at: datetime
+    payment: str = ""
+    """The provider's id of the payment; may be empty where there is a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +109,7 @@ class Compared:
     operation: str
     """Empty as long as it is none of ours."""
     payment: str
+    """Ours, also where the operation is not; empty as long as it is none of ours."""
     booked: Amount | None
     booked_fee: Amount | None
     """What the provider told at the capture; None when it told nothing."""

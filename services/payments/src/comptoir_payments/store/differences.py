@@ -19,13 +19,20 @@ EARLIER = """EXISTS (
       AND (earlier.operation_id IS NULL OR earlier.operation_id = {}))"""
 """Whether an earlier line is about the same operation, matched to it or not."""
 
+UNTOLD = """{0}.provider_reference = '' AND {0}.means = '' AND {0}.state = 'succeeded'
+  AND (SELECT line FROM provider_report_line WHERE operation_id = {0}.id LIMIT 1) IS NULL"""
+"""Whether an operation has no reference of its own, and no line is matched to it."""
+
 # What is looked up for each row is said with a limit: so it is by its index, one row after the
 # other until the page is full, whatever the planner thinks of how many there are.
 
-# Operations are looked for again: one may have ended since the lines were matched.
+# Operations are looked for again: one may have ended since the lines were matched. By its payment,
+# the first line finds the first of its kind and amount, the second line the second.
 _DOUBTFUL = f"""
 SELECT line.number, line.line, line.amount, line.currency, line.fee, line.currency AS fee_in,
-  ours.id, ours.payment_id, ours.amount AS booked, ours.currency AS booked_in,
+  coalesce(ours.id, adopted.id) AS id, coalesce(ours.payment_id, about.id) AS payment_id,
+  coalesce(ours.amount, adopted.amount) AS booked,
+  coalesce(ours.currency, adopted.currency) AS booked_in,
   entry.amount AS booked_fee, entry.currency AS booked_fee_in,
   {EARLIER.format("ours.id")} AS is_second
 FROM provider_report_line line
@@ -37,19 +44,36 @@ LEFT JOIN LATERAL (
     AND operation.state = 'succeeded' AND payment.provider = line.provider
     AND (line.operation_id IS NULL OR line.operation_id = operation.id)
   ORDER BY operation.id LIMIT 1) ours ON true
+LEFT JOIN LATERAL (
+  SELECT id, currency FROM payment
+  WHERE provider = line.provider AND provider_reference = line.provider_payment
+    AND provider_reference <> '' AND line.provider_payment <> '' LIMIT 1) about ON true
+LEFT JOIN LATERAL (
+  SELECT operation.id, operation.amount, about.currency FROM operation
+  WHERE operation.payment_id = about.id AND operation.kind = line.kind
+    AND operation.amount = line.amount AND about.currency = line.currency
+    AND line.operation_id IS NULL AND ours.id IS NULL AND {UNTOLD.format("operation")}
+  ORDER BY operation.id OFFSET (
+    SELECT count(*) FROM provider_report_line earlier
+    WHERE earlier.provider = line.provider AND earlier.provider_payment = line.provider_payment
+      AND earlier.provider_payment <> '' AND earlier.operation_id IS NULL
+      AND (earlier.kind, earlier.amount, earlier.currency)
+        = (line.kind, line.amount, line.currency)
+      AND earlier.number < line.number) LIMIT 1) adopted ON true
 LEFT JOIN ledger_entry entry ON entry.operation_id = ours.id AND entry.account = $3
-WHERE line.provider = $1 AND line.report_id = $2 AND line.kind IN ('capture', 'refund')
+WHERE line.provider = $1 AND line.report_id = $2
+  AND line.kind IN ('capture', 'refund', 'reversal', 'dispute', 'dispute_won')
   AND NOT line.agrees AND line.number >= $4
 ORDER BY line.number LIMIT $5"""
 
 # Read from where the report or the page begins. An operation that has ended since the lines were
 # matched is told of by one that is not.
-_MISSING = """
+_MISSING = f"""
 SELECT missing.posted_at, ours.id, ours.payment_id, ours.amount, ours.currency
 FROM unreported_operation missing
 CROSS JOIN LATERAL (
   SELECT operation.id, operation.payment_id, operation.amount, payment.currency,
-    operation.provider_reference, operation.kind
+    operation.provider_reference, operation.kind, payment.provider_reference AS provider_payment
   FROM operation JOIN payment ON payment.id = operation.payment_id
   WHERE operation.id = missing.operation_id LIMIT 1) ours
 WHERE missing.provider = $1
@@ -65,6 +89,15 @@ WHERE missing.provider = $1
     WHERE provider = $1 AND provider_reference = ours.provider_reference
       AND provider_reference <> '' AND kind = ours.kind AND operation_id IS NULL LIMIT 1
   ) IS NULL
+  AND (ours.provider_reference <> '' OR (
+    SELECT count(*) FROM provider_report_line
+    WHERE provider = $1 AND provider_payment = ours.provider_payment AND provider_payment <> ''
+      AND operation_id IS NULL
+      AND (kind, amount, currency) = (ours.kind, ours.amount, ours.currency)
+  ) <= (
+    SELECT count(*) FROM operation earlier
+    WHERE earlier.payment_id = ours.payment_id AND earlier.kind = ours.kind
+      AND earlier.amount = ours.amount AND earlier.id < ours.id AND {UNTOLD.format("earlier")}))
 ORDER BY missing.posted_at, missing.operation_id LIMIT $5"""
 
 

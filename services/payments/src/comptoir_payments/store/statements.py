@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from comptoir_payments.domain.ledger import fee_account
 from comptoir_payments.domain.statements import Booking, Imported, Line, LineKind, Statement
 from comptoir_payments.errors import ReportLineChanged, ReportPeriodDiffers
-from comptoir_payments.store.differences import EARLIER
+from comptoir_payments.store.differences import EARLIER, UNTOLD
 from comptoir_runtime.database import Session
 
 # Imports of a provider come one after the other: an operation that two reports name has one fee,
@@ -21,12 +21,13 @@ RETURNING id"""
 
 _GIVEN = """
 unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-  $9::timestamptz[])
-  WITH ORDINALITY AS given (line, kind, reference, currency, amount, fee, booked_at, place)"""
+  $9::timestamptz[], $10::text[]) WITH ORDINALITY
+  AS given (line, kind, reference, currency, amount, fee, booked_at, payment, place)"""
 _ADD = f"""
 INSERT INTO provider_report_line
-  (provider, report_id, line, kind, provider_reference, currency, amount, fee, booked_at)
-SELECT $1, $2, line, kind, reference, currency, amount, fee, booked_at FROM {_GIVEN}
+  (provider, report_id, line, kind, provider_reference, currency, amount, fee, booked_at,
+  provider_payment)
+SELECT $1, $2, line, kind, reference, currency, amount, fee, booked_at, payment FROM {_GIVEN}
 ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING line"""
@@ -35,8 +36,9 @@ SELECT given.line FROM {_GIVEN}
 JOIN provider_report_line known
   ON known.provider = $1 AND known.report_id = $2 AND known.line = given.line
 WHERE (known.kind, known.provider_reference, known.currency, known.amount, known.fee,
-  known.booked_at) IS DISTINCT FROM
-  (given.kind, given.reference, given.currency, given.amount, given.fee, given.booked_at)
+  known.booked_at, known.provider_payment) IS DISTINCT FROM
+  (given.kind, given.reference, given.currency, given.amount, given.fee, given.booked_at,
+  given.payment)
 LIMIT 1"""
 
 # All lines of the report that match nothing yet: an operation may have ended since they came.
@@ -56,6 +58,36 @@ WHERE line.provider = $1 AND line.report_id = $2 AND line.operation_id IS NULL
   AND payment.provider = line.provider AND operation.kind = line.kind
   AND operation.state = 'succeeded'
 RETURNING operation.id"""
+
+# What has no reference of its own, line by line and operation by operation in their orders. Lines
+# of other reports about the same payments take part: what came first is matched first.
+_MATCH_BY_PAYMENT = f"""
+WITH told AS (
+  SELECT report_id, line, kind, provider_payment, amount, currency, row_number() OVER (
+    PARTITION BY provider_payment, kind, amount, currency ORDER BY number) AS place
+  FROM provider_report_line
+  WHERE provider = $1 AND operation_id IS NULL AND provider_payment <> ''
+    AND provider_payment IN (
+      SELECT provider_payment FROM provider_report_line
+      WHERE provider = $1 AND report_id = $2 AND operation_id IS NULL AND provider_payment <> '')
+), moved AS (
+  SELECT ours.id, ours.kind, ours.amount, payment.currency, named.provider_payment,
+    row_number() OVER (PARTITION BY payment.id, ours.kind, ours.amount ORDER BY ours.id) AS place
+  FROM (SELECT DISTINCT provider_payment FROM told) named
+  CROSS JOIN LATERAL (
+    SELECT id, currency FROM payment
+    WHERE provider = $1 AND provider_reference = named.provider_payment
+      AND provider_reference <> '' LIMIT 1) payment
+  CROSS JOIN LATERAL (
+    SELECT id, kind, amount FROM operation
+    WHERE payment_id = payment.id AND {UNTOLD.format("operation")} OFFSET 0) ours
+)
+UPDATE provider_report_line line SET operation_id = moved.id, agrees = true
+FROM told JOIN moved ON moved.provider_payment = told.provider_payment
+  AND (moved.kind, moved.amount, moved.currency, moved.place)
+    = (told.kind, told.amount, told.currency, told.place)
+WHERE line.provider = $1 AND line.report_id = told.report_id AND line.line = told.line
+RETURNING moved.id"""
 _REPORTED = "DELETE FROM unreported_operation WHERE operation_id = ANY($1::text[])"
 
 # The first line about an operation counts; a fee that was told at the capture is booked already,
@@ -114,6 +146,7 @@ async def add_lines(session: Session, statement: Statement, lines: Sequence[Line
         [each.amount for each in lines],
         [each.fee for each in lines],
         [each.booked_at for each in lines],
+        [each.payment for each in lines],
     )
     added = await session.fetch(_ADD, *given)
     if len(added) < len(lines):
@@ -130,6 +163,7 @@ async def match_lines(session: Session, statement: Statement) -> list[Booking]:
     """Matches what can be matched, and answers what has to be booked."""
     fees = fee_account(statement.provider)
     matched = await session.fetch(_MATCH, statement.provider, statement.id, fees)
+    matched += await session.fetch(_MATCH_BY_PAYMENT, statement.provider, statement.id)
     session.send(_REPORTED, [row["id"] for row in matched])
     rows = await session.fetch(_TO_BOOK, statement.provider, statement.id, fees)
     return [

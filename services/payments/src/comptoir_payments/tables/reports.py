@@ -58,11 +58,20 @@ class ProviderReportLine(SQLModel, table=True):
             postgresql_where=text("provider_reference <> ''"),
         ),
         Index(
-            "ix_provider_report_line_doubtful",
+            "ix_provider_report_line_payment",
+            "provider",
+            "provider_payment",
+            "number",
+            postgresql_where=text("provider_payment <> '' AND operation_id IS NULL"),
+        ),
+        Index(
+            "ix_provider_report_line_not_agreed",
             "provider",
             "report_id",
             "number",
-            postgresql_where=text("kind IN ('capture', 'refund') AND NOT agrees"),
+            postgresql_where=text(
+                "kind IN ('capture', 'refund', 'reversal', 'dispute', 'dispute_won') AND NOT agrees"
+            ),
         ),
     )
 
@@ -71,6 +80,7 @@ class ProviderReportLine(SQLModel, table=True):
     line: str = Field(sa_column=text_column(primary_key=True))
     kind: str = Field(sa_column=text_column())
     provider_reference: str = Field(sa_column=text_column())
+    provider_payment: str = Field(sa_column=text_column(server_default=""))
     currency: str = Field(sa_column=text_column())
     amount: int = Field(sa_column=amount_column())
     fee: int = Field(sa_column=amount_column())

@@ -1,0 +1,171 @@
+"""Lines of settlement reports about what happened to payments at their provider."""
+
+from typing import Any
+
+import pytest
+
+from comptoir.payments.v1 import report_pb2
+from comptoir_testing.harness import ServiceHarness
+from services.payments.tests import factories
+from services.payments.tests.integration.calls import Payment, balances, get, refund
+from services.payments.tests.integration.psp import Psp
+from services.payments.tests.integration.test_aftermath import happen, settled, told
+from services.payments.tests.integration.test_discrepancies import Difference, walk
+from services.payments.tests.integration.test_statements import Kind, reference, take_in, taken
+
+CLEARING = "provider_clearing:sandbox"
+
+
+def about(
+    payment: Payment, kind: report_pb2.ReportLine.Kind.ValueType, amount: str, **more: Any
+) -> report_pb2.ReportLine:
+    """A line that names the payment and no operation."""
+    told_of = {"kind": kind, "provider_payment": payment.provider_reference, **more}
+    return factories.line(amount=amount, **told_of)
+
+
+async def happened(
+    harness: ServiceHarness, psp: Psp, payment: Payment, verb: str, amount: int | None = None
+) -> None:
+    """At the provider, which tells us so."""
+    await told(harness, payment, await happen(psp, payment, verb, amount))
+    await settled(harness)
+
+
+async def found(harness: ServiceHarness) -> list[tuple[str, str, str]]:
+    """Kind, line and payment of each difference, whatever the size of a page."""
+    pages = [await walk(harness, size) for size in (1, 2, 50)]
+    assert pages[0] == pages[1] == pages[2]
+    names = [Difference.Kind.Name(each.kind).removeprefix("KIND_") for each in pages[0]]
+    return [(name, each.line, each.payment) for name, each in zip(names, pages[0], strict=True)]
+
+
+class TestMatching:
+    async def test_m5_all_that_happened_is_matched_and_booked_once(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        await refund(harness, payment.id, "12.00")
+        refunded = await get(harness, payment.id)
+        await happened(harness, psp, payment, "fail_refund", 500)
+        await happened(harness, psp, payment, "dispute", 1000)
+        await happened(harness, psp, payment, "win_dispute")
+        lines = (
+            factories.line(reference(payment)),
+            factories.line(reference(refunded), "12.00", kind=Kind.KIND_REFUND),
+            about(payment, Kind.KIND_REVERSAL, "5.00"),
+            about(payment, Kind.KIND_DISPUTE, "10.00", fee="15.00"),
+            about(payment, Kind.KIND_DISPUTE_WON, "10.00", fee="-15.00"),
+        )
+
+        answer = await take_in(harness, *lines)
+
+        assert (answer.new_count, answer.matched_count, answer.booked_count) == (5, 5, 0)
+        assert await found(harness) == []
+        # 42 taken, 7 given back for good; what the dispute cost came back with it.
+        now = await balances(harness)
+        assert now == {
+            CLEARING: "35.00",
+            "customer_receivable": "-42.00",
+            "disputes": "0.00",
+            "provider_fees:sandbox": "0.00",
+            "refunds": "7.00",
+        }
+        again = await take_in(harness, *lines)
+        assert (again.new_count, again.matched_count, await balances(harness)) == (0, 5, now)
+
+    async def test_what_a_dispute_cost_is_booked(self, harness: ServiceHarness, psp: Psp) -> None:
+        payment = await taken(harness)
+        await happened(harness, psp, payment, "dispute")
+        await happened(harness, psp, payment, "lose_dispute")
+        line = about(payment, Kind.KIND_DISPUTE, "42.00", fee="15.00")
+
+        await take_in(harness, factories.line(reference(payment)), line)
+
+        assert await found(harness) == []
+        assert await balances(harness) == {
+            CLEARING: "-15.00",
+            "chargebacks": "42.00",
+            "customer_receivable": "-42.00",
+            "disputes": "0.00",
+            "provider_fees:sandbox": "15.00",
+        }
+
+    async def test_a_refund_made_at_the_provider_itself_is_no_difference(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        await happened(harness, psp, payment, "refund", 300)
+        await take_in(
+            harness,
+            factories.line(reference(payment)),
+            about(payment, Kind.KIND_REFUND, "3.00", provider_reference="re_of_theirs"),
+        )
+
+        assert await found(harness) == []
+
+    async def test_as_many_as_there_were_are_matched_and_not_one_more(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        await refund(harness, payment.id, "12.00")
+        refunded = await get(harness, payment.id)
+        for _ in range(2):
+            await happened(harness, psp, payment, "fail_refund", 400)
+        first, second, third = (about(payment, Kind.KIND_REVERSAL, "4.00") for _ in range(3))
+        await take_in(
+            harness,
+            factories.line(reference(payment)),
+            factories.line(reference(refunded), "12.00", kind=Kind.KIND_REFUND),
+            first,
+        )
+        assert await found(harness) == [("MISSING", "", payment.id)]
+
+        answer = await take_in(harness, second, third)
+
+        assert answer.matched_count == 1
+        assert await found(harness) == [("UNEXPECTED", third.line, payment.id)]
+
+    @pytest.mark.parametrize("amount", ["9.99", "10.01"])
+    async def test_another_amount_is_two_differences(
+        self, harness: ServiceHarness, psp: Psp, amount: str
+    ) -> None:
+        payment = await taken(harness)
+        await happened(harness, psp, payment, "dispute", 1000)
+        line = about(payment, Kind.KIND_DISPUTE, amount)
+        await take_in(harness, factories.line(reference(payment)), line)
+
+        before = await balances(harness)
+        assert await found(harness) == [
+            ("UNEXPECTED", line.line, payment.id),
+            ("MISSING", "", payment.id),
+        ]
+        assert await balances(harness) == before
+
+
+class TestLater:
+    async def test_lines_that_came_first_are_explained_in_their_order(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        await refund(harness, payment.id, "12.00")
+        refunded = await get(harness, payment.id)
+        known = (
+            factories.line(reference(payment)),
+            factories.line(reference(refunded), "12.00", kind=Kind.KIND_REFUND),
+        )
+        first, second, third = (about(payment, Kind.KIND_REVERSAL, "4.00") for _ in range(3))
+        await take_in(harness, *known, first, second, third)
+        unexpected = [("UNEXPECTED", each.line, payment.id) for each in (first, second, third)]
+        assert await found(harness) == unexpected
+
+        for left in (2, 1):
+            await happened(harness, psp, payment, "fail_refund", 400)
+            assert await found(harness) == unexpected[-left:]
+
+        # Another report that tells of the same takes none of it away.
+        answer = await take_in(harness, about(payment, Kind.KIND_REVERSAL, "4.00"), report="rep_2")
+        assert answer.matched_count == 0
+        assert await found(harness) == unexpected[-1:]
+        await happened(harness, psp, payment, "fail_refund", 400)
+        assert await found(harness) == []
