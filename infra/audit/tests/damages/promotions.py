@@ -46,4 +46,21 @@ PROMOTIONS = (
             " '{priced,totals,taxes,0,tax}', '249') WHERE id = 'plc_placed'"
         },
     ),
+    Damage(
+        "the tax on top of net prices is a cent off",
+        (("M13", ("plc_waiting",)),),
+        {
+            "cart": "UPDATE checkout SET quote = jsonb_set(jsonb_set(quote,"
+            " '{priced,totals,taxes,0,tax}', '261'), '{priced,totals,taxes,0,net}', '1309')"
+            " WHERE id = 'plc_waiting'"
+        },
+    ),
+    Damage(
+        "a net line's tax is a cent off",
+        (("M13", ("plc_waiting",)),),
+        {
+            "cart": "UPDATE checkout SET quote = jsonb_set(quote,"
+            " '{priced,lines,0,tax}', '179') WHERE id = 'plc_waiting'"
+        },
+    ),
 )

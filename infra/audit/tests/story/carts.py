@@ -19,7 +19,14 @@ def _quote(sale: Sale) -> dict[str, Any]:
     rate = {"thousandths": 20_000, "text": "20"}
     priced = {
         "cart": {"currency": "EUR"},
-        "lines": [{**line, "tax_included": True} for line in lines_of(sale)],
+        "lines": [
+            {
+                **line,
+                "subtotal": line["unit_price"] * line["quantity"],
+                "tax_included": not sale.net,
+            }
+            for line in lines_of(sale)
+        ],
         "coupons": [{"code": "WELCOME", "discount": sale.discount, "reason": ""}]
         if sale.name in PROMOTED
         else [],

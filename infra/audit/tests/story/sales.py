@@ -26,7 +26,7 @@ class Sale:
     reservation: int
     provider: str = "sandbox"
     net: bool = False
-    """Whether the tax of the lines comes on top of their prices."""
+    """Whether the tax of the lines comes on top of their prices; that of shipping never does."""
 
     @property
     def subtotal(self) -> int:
@@ -62,7 +62,7 @@ SOLD = Sale(
     "sold", "", (("SHOE", "store", 1, 417, 0, 83),), 0, 83, "FULFILLED", 3, "till", net=True
 )
 FAILED = Sale("failed", "cus_3", ((*_RAIN, 1, 1000, 100, 150),), 490, 232, "", 4)
-WAITING = Sale("waiting", "cus_2", ((*_RAIN, 1, 1000, 100, 150),), 490, 232, "", 1)
+WAITING = Sale("waiting", "cus_2", ((*_RAIN, 1, 1000, 100, 180),), 490, 262, "", 1, net=True)
 SALES = (FULFILLED, PLACED, CANCELLED, SOLD, FAILED, WAITING)
 
 

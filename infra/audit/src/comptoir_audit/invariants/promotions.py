@@ -57,24 +57,34 @@ P2 = Within(
     ),
 )
 
-# With tax included, what a rate comes to follows from the gross amount alone: rounded half up.
+# What a rate comes to is rounded half up, once on top of net amounts and once within the others:
+# net are the lines that say so, the rest of what the rate is for has its tax within.
 M13 = Within(
     id="M13",
     statement="the tax of a quote is what its stored rates and amounts give again",
     services=(CART,),
     each=f"""
     SELECT c.id, sum(r.tax)::bigint AS tax, sum(t.again)::bigint AS again,
-      bool_and(r.tax = t.again) AS agrees, sum(r.net + r.tax)::bigint AS gross,
+      bool_and(r.tax = t.again AND lines.tax = above.tax AND rest.gross >= 0) AS agrees,
+      sum(r.net + r.tax)::bigint AS gross,
       (c.quote->'priced'->'totals'->>'total')::bigint AS total,
       (c.quote->'priced'->'totals'->>'tax')::bigint AS written
     FROM checkout AS c
     CROSS JOIN LATERAL jsonb_to_recordset(c.quote->'priced'->'totals'->'taxes')
-      AS r (rate jsonb, net bigint, tax bigint)
-    CROSS JOIN LATERAL (SELECT (r.rate->>'thousandths')::bigint AS rate) AS per
-    CROSS JOIN LATERAL (SELECT (2 * (r.net + r.tax) * per.rate + 100000 + per.rate)
-      / (2 * (100000 + per.rate)) AS again) AS t
+      AS r (rate jsonb, net numeric, tax numeric)
+    CROSS JOIN LATERAL (SELECT (r.rate->>'thousandths')::numeric AS rate) AS per
+    CROSS JOIN LATERAL (
+      SELECT coalesce(sum(line.subtotal - line.discount), 0) AS net,
+        coalesce(sum(line.tax), 0) AS tax
+      FROM jsonb_to_recordset(c.quote->'priced'->'lines') AS line
+        (tax_rate text, tax_included boolean, subtotal numeric, discount numeric, tax numeric)
+      WHERE NOT line.tax_included AND line.tax_rate = r.rate->>'text') AS lines
+    CROSS JOIN LATERAL (SELECT div(2 * lines.net * per.rate + 100000, 200000) AS tax) AS above
+    CROSS JOIN LATERAL (SELECT r.net + r.tax - lines.net - above.tax AS gross) AS rest
+    CROSS JOIN LATERAL (
+      SELECT above.tax + div(2 * rest.gross * per.rate + 100000 + per.rate,
+        2 * (100000 + per.rate)) AS again) AS t
     WHERE ({CHECKOUTS}) AND c.created_at >= :since
-      AND NOT c.quote->'priced'->'lines' @> '[{{"tax_included": false}}]'
     GROUP BY c.id""",
     wrong="NOT agrees OR gross <> total OR tax <> written",
     tell=lambda row: Difference(
