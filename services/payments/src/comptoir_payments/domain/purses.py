@@ -11,6 +11,9 @@ from enum import StrEnum
 HOLD = timedelta(days=30)
 """How long an order may hold a part of a purse before it is given back."""
 
+GIVEN_BACK = timedelta(days=90)
+"""For how long, at the least, what comes back to a gift card can be spent: it was spent in time."""
+
 UNKNOWN_CODE = "unknown_code"
 EXPIRED = "expired"
 OTHER_CURRENCY = "other_currency"

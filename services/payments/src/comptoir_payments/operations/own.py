@@ -101,6 +101,8 @@ async def _move(session: Session, payment: Payment, operation: Operation) -> Pay
     status = Status.VOIDED if operation.kind is Kind.VOID else Status.APPROVED
     word = replace(_word(payment, operation, status), captured=payment.captured)
     settlement = settle(payment, operation, word, now)
+    if operation.kind is not Kind.CAPTURE:
+        await store.prolong(session, payment.purse, now + purses.GIVEN_BACK)
     released = payment.held - settlement.payment.held
     if not released:
         return await write(session, settlement)

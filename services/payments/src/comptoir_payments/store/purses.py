@@ -1,6 +1,6 @@
 """Purses: what they hold changes by one guarded statement, what is in them by the ledger alone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from comptoir_payments.domain.purses import Purse, PurseKind
 from comptoir_payments.errors import CreditAccountNotFound
@@ -17,6 +17,8 @@ WHERE id = $1 AND balance + credit_limit - held >= $2 AND (expires_at IS NULL OR
 RETURNING {_COLUMNS}"""
 _LET_GO = f"""
 UPDATE purse SET held = held - $2, updated_at = $3 WHERE id = $1 RETURNING {_COLUMNS}"""
+_PROLONG = """
+UPDATE purse SET expires_at = $2, updated_at = $3 WHERE id = $1 AND expires_at < $2"""
 
 _BY_CODE = f"SELECT {_COLUMNS} FROM purse WHERE code_hash = $1"
 _BY_ID = f"SELECT {_COLUMNS} FROM purse WHERE id = $1"
@@ -55,6 +57,11 @@ async def let_go(session: Session, purse: str, amount: int) -> Purse:
     row = await session.fetchrow(_LET_GO, purse, amount, session.clock.now())
     assert row is not None, "purses are never deleted"
     return _purse(row)
+
+
+async def prolong(session: Session, purse: str, until: datetime) -> None:
+    """It can be spent at least until then; one that lasts longer stays as it is."""
+    await session.execute(_PROLONG, purse, until, session.clock.now())
 
 
 async def purse_of_code(session: Session, code_hash: bytes) -> Purse | None:
