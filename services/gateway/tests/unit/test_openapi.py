@@ -60,7 +60,7 @@ class TestDocument:
         ]
         assert body["properties"]["quantity"]["minimum"] == 1
         assert body["properties"]["quantity"]["maximum"] == 9999
-        assert body["properties"]["sku"]["maxLength"] == 64
+        assert body["properties"]["sku"]["pattern"] == "^[!-~]{1,64}$"
         assert body["required"] == ["sku", "quantity"]
         assert body["additionalProperties"] is False
 

@@ -1,5 +1,6 @@
 """JSON Schema of the messages, as ProtoJSON writes them, with their constraints."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -204,6 +205,7 @@ def must_be_given(field: FieldDescriptor) -> bool:
     return bool(
         rule.required
         or rule.string.min_len
+        or not re.search(rule.string.pattern, "")  # what is left out is empty
         or rule.repeated.min_items
         or rule.int32.gte > 0  # what is left out is zero
     )
