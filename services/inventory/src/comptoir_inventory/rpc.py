@@ -103,6 +103,20 @@ class InventoryServicer:
         return convert.reservation_to(released)
 
     @step
+    async def RevokeReservation(
+        self, request: pb.RevokeReservationRequest, call: Call
+    ) -> stock_pb2.Reservation:
+        revoked = await reservations.revoke_reservation(
+            call.session,
+            self._board,
+            request.reservation,
+            request.owner,
+            request.reason,
+            _actor(call),
+        )
+        return convert.reservation_to(revoked)
+
+    @step
     async def ConsumeReservation(
         self, request: pb.ConsumeReservationRequest, call: Call
     ) -> stock_pb2.Reservation:

@@ -191,6 +191,8 @@ class ReservationRow(SQLModel, table=True):
     lines: list[Any] = Field(sa_column=Column(JSONB, nullable=False))
     expires_at: datetime = Field(sa_column=timestamp())
     created_at: datetime = Field(sa_column=timestamp())
+    revoked_by: str = Field(sa_column=_text(server_default=""))
+    revoke_reason: str = Field(sa_column=_text(server_default=""))
 
 
 class BackorderRow(SQLModel, table=True):

@@ -38,6 +38,10 @@ def _stock(tokens: TokenFactory) -> str:
     return tokens.staff("stock.write", "stock.read")
 
 
+def _revoker(tokens: TokenFactory) -> str:
+    return tokens.staff("reservations.revoke")
+
+
 def _places(tokens: TokenFactory) -> str:
     return tokens.staff("locations.write")
 
@@ -64,6 +68,14 @@ async def _confirm(harness: ServiceHarness) -> pb.ConfirmReservationRequest:
 
 async def _release(harness: ServiceHarness) -> pb.ReleaseReservationRequest:
     return pb.ReleaseReservationRequest(reservation=await _held(harness), request_id=key())
+
+
+async def _revoke(harness: ServiceHarness) -> pb.RevokeReservationRequest:
+    await factories.stocked(harness, "A", 5)
+    made = await factories.reserve(harness, wanted("A", 2))
+    return pb.RevokeReservationRequest(
+        reservation=made.id, request_id=key(), owner=made.owner, reason="held twice"
+    )
 
 
 async def _consume(harness: ServiceHarness) -> pb.ConsumeReservationRequest:
@@ -191,6 +203,7 @@ EXAMPLES = {
     "Reserve": Example(_reserve, token=_orders),
     "ConfirmReservation": Example(_confirm, token=_orders),
     "ReleaseReservation": Example(_release, token=_orders),
+    "RevokeReservation": Example(_revoke, token=_revoker),
     "ConsumeReservation": Example(_consume, token=_orders),
     "GetReservation": Example(_get, token=_orders),
     "ReceiveStock": Example(_receive, token=_stock),

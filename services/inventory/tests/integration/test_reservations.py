@@ -178,6 +178,50 @@ class TestGoodsLeave:
         assert await factories.differences(harness) == []
 
 
+class TestRevoking:
+    """Staff give back what nobody needs: who did it, and why, stays with it."""
+
+    async def test_what_is_left_can_be_promised_again(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        made = await factories.reserve(harness, factories.wanted("A", 3))
+        await factories.confirm(harness, made.id)
+        revoked = await _revoke(harness, made)
+        assert await factories.figures(harness, "A") == (5, 0, 5)
+        assert revoked.state == stock_pb2.Reservation.STATE_RELEASED
+        assert (revoked.revoked_by, revoked.revoke_reason) == ("stf_test", "S3: held twice")
+        read = pb.GetReservationRequest(reservation=made.id)
+        token = harness.tokens.staff("stock.read")
+        assert await harness.call("GetReservation", read, token) == revoked
+        [told] = await harness.events(events_pb2.ReservationReleased)
+        assert told.reservation == revoked
+        assert await factories.differences(harness) == []
+
+    async def test_what_has_left_has_left(self, harness: ServiceHarness) -> None:
+        await factories.stocked(harness, "A", 5)
+        made = await factories.reserve(harness, factories.wanted("A", 3))
+        await harness.deliver(_shipped(made.id, "A", 2))
+        revoked = await _revoke(harness, made)
+        assert revoked.state == stock_pb2.Reservation.STATE_CONSUMED
+        assert await factories.figures(harness, "A") == (3, 0, 3)
+        assert await factories.differences(harness) == []
+
+    async def test_a_promise_of_somebody_else_or_that_has_ended_is_refused(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        made = await factories.reserve(harness, factories.wanted("A", 3))
+        other = stock_pb2.Reservation(id=made.id, owner="order/another")
+        with pytest.raises(RemoteFailure) as refusal:
+            await _revoke(harness, other)
+        assert [each.field for each in refusal.value.violations] == ["owner"]
+        assert await factories.figures(harness, "A") == (5, 3, 2)
+        await _release(harness, made.id)
+        with pytest.raises(RemoteFailure) as refusal:
+            await _revoke(harness, made)
+        assert refusal.value.reason == "RESERVATION_ENDED"
+        assert await _told(harness) == ["Held", "Released"]
+
+
 class TestTelling:
     """Each state of a promise is told once, whatever its lines and however often it is asked."""
 
@@ -232,28 +276,6 @@ class TestTelling:
         assert await _told(harness) == ["Consumed"]
 
 
-class TestCount:
-    async def test_a_count_writes_the_difference(self, harness: ServiceHarness) -> None:
-        await factories.stocked(harness, "A", 5)
-        await _count(harness, "A", 3)
-        assert await factories.figures(harness, "A") == (3, 0, 3)
-        listed = await harness.call(
-            "ListMovements",
-            pb.ListMovementsRequest(sku="A"),
-            harness.tokens.staff("stock.read"),
-        )
-        assert [movement.quantity for movement in listed.movements] == [-2, 5]
-        assert await factories.differences(harness) == []
-
-    async def test_a_count_below_what_is_promised_is_refused(self, harness: ServiceHarness) -> None:
-        await factories.stocked(harness, "A", 5)
-        await factories.reserve(harness, factories.wanted("A", 3))
-        with pytest.raises(RemoteFailure) as refusal:
-            await _count(harness, "A", 2)
-        assert refusal.value.reason == "COUNT_BELOW_RESERVED"
-        assert await factories.figures(harness, "A") == (5, 3, 2)
-
-
 async def _reserve_at_once(
     harness: ServiceHarness, lines: list[stock_pb2.ReservationLine]
 ) -> Counter[str]:
@@ -292,6 +314,21 @@ async def _state(harness: ServiceHarness, reservation: str) -> int:
     return int(found.state)
 
 
+async def _revoke(
+    harness: ServiceHarness, reservation: stock_pb2.Reservation
+) -> stock_pb2.Reservation:
+    request = pb.RevokeReservationRequest(
+        reservation=reservation.id,
+        request_id=factories.key(),
+        owner=reservation.owner,
+        reason="S3: held twice",
+    )
+    revoked: stock_pb2.Reservation = await harness.call(
+        "RevokeReservation", request, harness.tokens.staff("reservations.revoke")
+    )
+    return revoked
+
+
 async def _release(
     harness: ServiceHarness, reservation: str, *lines: stock_pb2.ReservationLine
 ) -> None:
@@ -327,12 +364,6 @@ async def _sell(harness: ServiceHarness, sku: str, units: int) -> stock_pb2.Rese
         harness.tokens.service("orders"),
     )
     return sold
-
-
-async def _count(harness: ServiceHarness, sku: str, units: int) -> None:
-    line = pb.StockQuantity(sku=sku, location="lyon", quantity=units)
-    request = pb.CountStockRequest(request_id=factories.key(), lines=[line])
-    await harness.call("CountStock", request, harness.tokens.staff(factories.WRITER))
 
 
 def _shipped(reservation: str, sku: str, units: int) -> orders_pb2.FulfilmentShipped:

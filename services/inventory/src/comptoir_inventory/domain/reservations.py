@@ -75,6 +75,9 @@ class Reservation:
     lines: tuple[Line, ...]
     expires_at: datetime
     created_at: datetime
+    revoked_by: str = ""
+    """Who of the staff took it away, as it was needed by nobody."""
+    revoke_reason: str = ""
 
     def moved(self, state: State) -> Reservation:
         """The same promise in another state; raises `ForbiddenMove`."""

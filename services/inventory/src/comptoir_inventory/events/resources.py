@@ -133,6 +133,8 @@ def reservation_to(reservation: Reservation) -> stock_pb2.Reservation:
         ],
         expire_time=timestamp(reservation.expires_at),
         create_time=timestamp(reservation.created_at),
+        revoked_by=reservation.revoked_by,
+        revoke_reason=reservation.revoke_reason,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from comptoir_inventory import errors, events
@@ -80,13 +81,20 @@ async def release_reservation(
     reservation = await _lock(session, reservation_id)
     if reservation.state not in OPEN:
         return reservation
-    units = _chosen(reservation, lines)
-    changed = await stock_store.change(session, [given_back(each) for each in units])
-    board.changed(session, changed)
-    released = reservation.release(units)
-    await _save(session, reservation, released)
-    await backorders.trim(session, released)
-    return released
+    return await _give_back(session, board, reservation, _chosen(reservation, lines))
+
+
+async def revoke_reservation(
+    session: Session, board: Board, reservation_id: str, owner: str, reason: str, actor: str
+) -> Reservation:
+    """Gives back all that is left of a promise that nobody needs, with who did it and why."""
+    reservation = await _lock(session, reservation_id)
+    if reservation.owner != owner:
+        raise errors.invalid("owner", f"{reservation_id} is for somebody else")
+    if reservation.state not in OPEN:
+        raise errors.ReservationEnded(reservation.id, reservation.state.name)
+    revoked = replace(reservation, revoked_by=actor, revoke_reason=reason)
+    return await _give_back(session, board, revoked, revoked.everything_left())
 
 
 async def consume_reservation(
@@ -157,6 +165,18 @@ async def _confirm_held(session: Session, reservation_id: str) -> Reservation | 
     if confirmed is not None:
         session.emit(events.reservation_moved(confirmed))
     return confirmed
+
+
+async def _give_back(
+    session: Session, board: Board, reservation: Reservation, units: Sequence[Quantity]
+) -> Reservation:
+    """Stores a locked promise without units that are free again; they are in the order of locks."""
+    changed = await stock_store.change(session, [given_back(each) for each in units])
+    board.changed(session, changed)
+    released = reservation.release(units)
+    await _save(session, reservation, released)
+    await backorders.trim(session, released)
+    return released
 
 
 async def _save(session: Session, before: Reservation, after: Reservation) -> None:

@@ -19,10 +19,13 @@ from comptoir_runtime.database import Row, Session
 # Fields of a stored line that was promised from what is there.
 UNITS_ONLY = 5
 
-_COLUMNS = "id, owner, state, lines, expires_at, created_at"
+_COLUMNS = "id, owner, state, lines, expires_at, created_at, revoked_by, revoke_reason"
 GET = f"SELECT {_COLUMNS} FROM reservation WHERE id = $1"
 LOCK = f"{GET} FOR UPDATE"
-SAVE = "UPDATE reservation SET state = $2, lines = $3, expires_at = $4 WHERE id = $1"
+SAVE = """
+UPDATE reservation SET state = $2, lines = $3, expires_at = $4, revoked_by = $5, revoke_reason = $6
+WHERE id = $1
+"""
 SAVE_MANY = """
 UPDATE reservation r SET state = $2 FROM unnest($1::text[]) AS ended (id) WHERE r.id = ended.id
 """
@@ -66,9 +69,15 @@ async def lock(session: Session, reservation: str) -> Reservation | None:
 
 async def save(session: Session, reservation: Reservation) -> None:
     """Stores what may change of a locked reservation."""
-    lines = [_stored(line) for line in reservation.lines]
-    state = int(reservation.state)
-    await session.execute(SAVE, reservation.id, state, lines, reservation.expires_at)
+    await session.execute(
+        SAVE,
+        reservation.id,
+        int(reservation.state),
+        [_stored(line) for line in reservation.lines],
+        reservation.expires_at,
+        reservation.revoked_by,
+        reservation.revoke_reason,
+    )
 
 
 async def save_state(session: Session, ids: Sequence[str], state: State) -> None:
@@ -127,4 +136,6 @@ def _reservation(row: Row) -> Reservation:
         lines=tuple(map(_line, row["lines"])),
         expires_at=row["expires_at"],
         created_at=row["created_at"],
+        revoked_by=row["revoked_by"],
+        revoke_reason=row["revoke_reason"],
     )
