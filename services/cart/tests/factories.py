@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from comptoir.cart.v1 import cart_pb2, price_pb2
@@ -273,8 +273,7 @@ class Shop:
     def watch(self, cart_id: str, token: str | None = None) -> AsyncGenerator[Any, None]:
         """The cart now and after each change; to be closed."""
         request = pb.WatchCartRequest(cart=cart_id)
-        stream = self.harness.watch("WatchCart", request, token or self.customer)
-        return cast("AsyncGenerator[Any, None]", stream)
+        return self.harness.watch("WatchCart", request, token or self.customer)
 
     async def unlock(self, cart_id: str, checkout: str) -> Any:
         request = pb.UnlockRequest(cart=cart_id, checkout=checkout)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -132,7 +132,7 @@ class ServiceHarness:
 
     async def watch(
         self, name: str, request: Message, token: str | None = None
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Call a server-streaming procedure; ends the stream when the caller stops iterating."""
         procedure = self._procedures[name]
         streaming: Any = self._channel.unary_stream(procedure.path)

@@ -232,7 +232,7 @@ class TestWatchOrder:
         seen: list[tuple[int, str]] = []
 
         watching = shop.harness.watch("WatchOrder", request, shop.customer)
-        async with aclosing(watching) as changes:  # type: ignore[type-var]  # an async generator
+        async with aclosing(watching) as changes:
             async for change in changes:
                 seen.append((change.state, change.captured.amount))
                 if len(seen) == 1:
