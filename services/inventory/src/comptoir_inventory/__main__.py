@@ -34,10 +34,15 @@ async def build(runtime: Runtime, _: Settings) -> Parts:
     sweep = functools.partial(sweep_all, background, board)
 
     async def keep_sweeping() -> None:
-        told = runtime.clock.now() - RELEASES_LOOKED_BACK
         while True:
             await sweep()
             await cover_all(background)
+            await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
+
+    # Apart: what expires is given back, whoever holds the places of what is released.
+    async def keep_telling() -> None:
+        told = runtime.clock.now() - RELEASES_LOOKED_BACK
+        while True:
             told = await tell_releases(background, board, told)
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
 
@@ -47,7 +52,12 @@ async def build(runtime: Runtime, _: Settings) -> Parts:
     return Parts(
         bindings=[Binding(descriptor, servicer)],
         subscriptions=Subscribers(board).subscriptions(),
-        background=[keep_sweeping, announcer.run, functools.partial(feed.follow, board)],
+        background=[
+            keep_sweeping,
+            keep_telling,
+            announcer.run,
+            functools.partial(feed.follow, board),
+        ],
     )
 
 

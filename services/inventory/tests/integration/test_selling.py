@@ -8,6 +8,7 @@ import pytest
 
 from comptoir.inventory.v1 import events_pb2, stock_pb2
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
+from comptoir_inventory.operations import selling
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
@@ -106,6 +107,24 @@ class TestPolicies:
         harness.clock.advance(11 * 86400)
 
         await factories.until_sold_beyond(harness, "A", 0)
+
+    async def test_a_release_is_told_although_somebody_changes_the_stock_of_another(
+        self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(selling, "RELEASED_AT_ONCE", 1)
+        await factories.create_location(harness, "lyon")
+        for sku in "AB":
+            policy = stock_pb2.SellingPolicy(
+                sku=sku, backorder=NONE, preorder_time=factories.days(10)
+            )
+            await set_policy(harness, policy)
+        await announce(harness, supply("A", 5), supply("B", 5))
+        await factories.until_sold_beyond(harness, "A", 5)
+        async with harness.transactions() as another:
+            await another.execute("SELECT FROM stock_item WHERE sku = 'B' FOR UPDATE")
+            harness.clock.advance(11 * 86400)
+            await factories.until_sold_beyond(harness, "A", 0)
+        await factories.until_sold_beyond(harness, "B", 0)
 
     async def test_a_policy_based_on_another_version_is_refused(
         self, harness: ServiceHarness

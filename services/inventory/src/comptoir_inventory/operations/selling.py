@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from comptoir_inventory import errors
 from comptoir_inventory.domain.selling import Backorder, Policy, Supply
@@ -14,6 +15,8 @@ from comptoir_inventory.store import selling as store
 from comptoir_inventory.store import stock as stock_store
 from comptoir_runtime import etag
 from comptoir_runtime.database import Session, Transactions
+
+RELEASED_AT_ONCE = 50
 
 
 async def set_selling_policy(
@@ -61,12 +64,16 @@ async def list_supply(
 
 
 async def tell_releases(transactions: Transactions, board: Board, since: datetime) -> datetime:
-    """Has it told that what was sold in advance until now no longer is; answers until when."""
-    async with transactions() as session:
+    """Has it told that what was sold in advance until now no longer is; answers until when.
+
+    Some at a time: a season is released in one second, and all its places would be locked.
+    """
+    async with transactions.reading() as session:
         now = session.clock.now()
         skus = await store.released(session, since, now)
-        if skus:
-            await terms_changed(session, board, skus)
+    for start in range(0, len(skus), RELEASED_AT_ONCE):
+        some = skus[start : start + RELEASED_AT_ONCE]
+        await transactions.run(partial(terms_changed, board=board, skus=some))
     return now
 
 
