@@ -112,6 +112,27 @@ class TestOldRequests:
         assert await factories.figures(harness, "A") == (3, 0, 3)
         assert await factories.differences(harness) == []
 
+    async def test_what_was_given_is_not_refused_because_nothing_is_left(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 3)
+        orders = harness.tokens.service("orders")
+        requests: list[tuple[str, pb.ReserveRequest | pb.SellStockRequest]] = [
+            ("Reserve", factories.reserve_request(wanted("A", 2))),
+            ("SellStock", sale(1)),
+        ]
+        first = [await harness.call(name, request, orders) for name, request in requests]
+        await self._forget(harness)
+        again = [await harness.call(name, request, orders) for name, request in requests]
+        assert [each.id for each in again] == [each.id for each in first]
+        for name, request in requests:
+            request.lines[0].quantity += 1
+            await self._forget(harness)
+            with pytest.raises(RemoteFailure) as refusal:
+                await harness.call(name, request, orders)
+            assert refusal.value.reason == "IDEMPOTENCY_KEY_REUSED"
+        assert await factories.figures(harness, "A") == (2, 2, 0)
+
     @staticmethod
     async def _forget(harness: ServiceHarness) -> None:
         async with harness.transactions() as session:

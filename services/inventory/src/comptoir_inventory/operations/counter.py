@@ -28,8 +28,8 @@ async def sell_stock(
     Nothing is sold beyond stock.
     """
     asks = [ask for ask, _ in sales]
-    if again and (before := await promised_before(session, *asks)) is not None:
-        return [before]
+    if again and (before := await promised_before(session, asks)):
+        return list(before.values())
     decided = await decide(session, asks, waits=waits, beyond_stock=False)
     answers: list[Answer] = []
     made, moves = [], []

@@ -41,11 +41,11 @@ async def reserve(
 ) -> list[Answer]:
     """Decides together, first come first served.
 
-    Without `waits` nobody else's lock is waited for. With `again` the one who asks may have been
-    promised it so long ago that their answer is not kept any more.
+    Without `waits` nobody else's lock is waited for. With `again` the one who asks was promised it
+    so long ago that their answer is not kept any more.
     """
-    if again and (before := await promised_before(session, *asks)) is not None:
-        return [before]
+    if again and (before := await promised_before(session, asks)):
+        return list(before.values())
     answers: list[Answer] = []
     made, granted = [], []
     for ask, decided in zip(asks, await decide(session, asks, waits=waits), strict=True):
@@ -66,10 +66,10 @@ async def reserve(
 
 async def decide(
     session: Session, asks: Sequence[Ask], *, waits: bool, beyond_stock: bool = True
-) -> list[Decision | Failure | Wait]:
+) -> list[Decision | Answer]:
     """What becomes of each ask; figures of what is granted are kept from others.
 
-    With `waits` nobody is told to wait.
+    With `waits` nobody is told to wait. Who cannot have it now may have been given it before.
     """
     now = session.clock.now()
     wanted = [Wanted(summed(ask.lines), ask.channel) for ask in asks]
@@ -79,16 +79,19 @@ async def decide(
         by_place = {place: replace(offer, beyond=None) for place, offer in by_place.items()}
     decisions = plan_batch(by_place, wanted, now)
     strangers = await _strangers(session, offers, decisions)
-    decided: list[Decision | Failure | Wait] = []
+    decided: list[Decision | Answer] = []
     for decision in decisions:
         if decision.busy:
             decided.append(Wait.FOR_OTHERS)
         elif decision.shortages and offers.overdue and not waits:
             decided.append(Wait.FOR_EXPIRED)
+        elif decision.lines:
+            decided.append(decision)
         else:
-            refused = not decision.lines
-            decided.append(_refusal(decision, offers.unknown, strangers) if refused else decision)
-    return decided
+            decided.append(_refusal(decision, offers.unknown, strangers))
+    refused = [ask for ask, each in zip(asks, decided, strict=True) if isinstance(each, Failure)]
+    before = await promised_before(session, refused) if refused else {}
+    return [before.get(_request(ask), each) for ask, each in zip(asks, decided, strict=True)]
 
 
 async def write(
@@ -106,16 +109,33 @@ async def write(
         session.emit(events.reservation_moved(promise))
 
 
-async def promised_before(session: Session, ask: Ask) -> Reservation | None:
-    """What the same request was promised; raises `IdempotencyKeyReused` when it was another."""
-    found = await store.by_request(session, ask.owner, ask.request_id)
-    if found is None:
-        return None
-    if [Quantity(*line.place, line.units) for line in found.lines] != summed(ask.lines):
-        raise IdempotencyKeyReused(
-            "the request id was used for another request", metadata={"request_id": ask.request_id}
-        )
-    return found
+async def promised_before(
+    session: Session, asks: Sequence[Ask]
+) -> dict[tuple[str, str], Reservation | Failure]:
+    """What the same requests were promised, however long ago, by owner and request.
+
+    `IdempotencyKeyReused` where it was another request.
+    """
+    found = await store.by_requests(session, list(map(_request, asks)))
+    return {
+        request: found[request] if _is_same(ask, found[request]) else _reused(ask)
+        for ask in asks
+        if (request := _request(ask)) in found
+    }
+
+
+def _request(ask: Ask) -> tuple[str, str]:
+    return ask.owner, ask.request_id
+
+
+def _is_same(ask: Ask, promise: Reservation) -> bool:
+    return [Quantity(*line.place, line.units) for line in promise.lines] == summed(ask.lines)
+
+
+def _reused(ask: Ask) -> Failure:
+    return IdempotencyKeyReused(
+        "the request id was used for another request", metadata={"request_id": ask.request_id}
+    )
 
 
 async def _strangers(

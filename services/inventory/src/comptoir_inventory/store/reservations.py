@@ -30,7 +30,10 @@ SAVE_MANY = """
 UPDATE reservation r SET state = $2 FROM unnest($1::text[]) AS ended (id) WHERE r.id = ended.id
 """
 CONFIRM = f"UPDATE reservation SET state = 2 WHERE id = $1 AND state = 1 RETURNING {_COLUMNS}"
-BY_REQUEST = f"SELECT {_COLUMNS} FROM reservation WHERE owner = $1 AND request_id = $2"
+BY_REQUESTS = f"""
+SELECT {_COLUMNS}, request_id FROM reservation
+JOIN unnest($1::text[], $2::text[]) AS w (owner, request_id) USING (owner, request_id)
+"""
 LOCK_EXPIRED = f"""
 SELECT {_COLUMNS} FROM reservation WHERE state = 1 AND expires_at <= $1
 ORDER BY expires_at LIMIT $2 FOR UPDATE"""
@@ -55,10 +58,13 @@ async def get(session: Session, reservation: str) -> Reservation | None:
     return None if row is None else _reservation(row)
 
 
-async def by_request(session: Session, owner: str, request_id: str) -> Reservation | None:
-    """The promise that this request of an owner was given."""
-    row = await session.fetchrow(BY_REQUEST, owner, request_id)
-    return None if row is None else _reservation(row)
+async def by_requests(
+    session: Session, requests: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Reservation]:
+    """The promises that these requests were given, by owner and id of the request."""
+    owners, ids = [owner for owner, _ in requests], [request for _, request in requests]
+    rows = await session.fetch(BY_REQUESTS, owners, ids)
+    return {(row["owner"], row["request_id"]): _reservation(row) for row in rows}
 
 
 async def lock(session: Session, reservation: str) -> Reservation | None:
