@@ -125,10 +125,24 @@ ORDER BY position DESC
     ),
     Mutant(
         "nobody asks for what was acknowledged and forgotten",
-        f"{_RUNTIME}/consumer.py",
-        "        await self._look_for_gaps()\n        await self._look_back()\n",
-        "        await self._look_for_gaps()\n",
+        f"{_RUNTIME}/missing.py",
+        "            if now >= self._look_back_at:\n                await self._look_back()\n",
+        "            pass\n",
         f"{_RUNTIME_TESTS}/test_history.py -k forgotten_comes_again",
+    ),
+    Mutant(
+        "after a fail-over the newest state counts as the last that is known",
+        f"{_RUNTIME}/missing.py",
+        "known = await self._inbox.known_up_to(session, self._names)",
+        "known = await self._inbox.newest(session, self._names)",
+        f"{_RUNTIME_TESTS}/test_history.py -k although_later_ones",
+    ),
+    Mutant(
+        "a connection that ended is no reason to doubt what is known",
+        f"{_RUNTIME}/database/pool.py",
+        "            self.breaks += 1\n            self._opened -= 1\n",
+        "            self._opened -= 1\n",
+        f"{_RUNTIME_TESTS}/test_history.py -k quiet_hour",
     ),
     Mutant(
         "a poisonous event is acknowledged without a dead letter",

@@ -154,11 +154,11 @@ class TestEvents:
         assert {each.service for each in part.hears} <= {user}
 
     @pytest.mark.parametrize("user", NAMES)
-    async def test_facts_are_asked_for_again_where_they_are_taken_in(
+    async def test_events_are_asked_for_again_where_they_are_taken_in(
         self, with_streams: EmbeddedNats, user: str
     ) -> None:
         part = PARTS[user]
-        expected = {each.service for each in part.consumes if each.kind is Kind.FACT}
+        expected = {each.service for each in part.consumes}
         async with Trial.of(with_streams, user) as trial:
             asked = await trial.may_publish(f"replay.{name}" for name in OWNERS)
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import nats.errors
@@ -19,8 +17,8 @@ from comptoir_runtime.bus.subscription import Handler, Subscription
 from comptoir_runtime.database import Database, Session
 from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.event_options import EventType, Kind, stream_name
-from comptoir_runtime.inbox import Gap, Inbox
-from comptoir_runtime.outbox.relay import replay_subject
+from comptoir_runtime.inbox import Inbox
+from comptoir_runtime.missing import Intervals, Missing
 from comptoir_runtime.pace import Pace
 from comptoir_runtime.telemetry import counter, gauge, names
 
@@ -39,7 +37,7 @@ _SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
+class Policy(Intervals):
     """How patient a consumer is. Times are in seconds."""
 
     delays: tuple[float, ...] = (1, 5, 30, 120)
@@ -52,13 +50,6 @@ class Policy:
     """How often the process may end while it handles one event alone; then it is not even tried."""
     ack_wait: float = 30.0
     """When an event that was not answered is delivered again."""
-    gap_check_interval: float = 5.0
-    gap_patience: float = 5.0
-    """How old a gap must be to be a loss: what has only failed comes again by itself."""
-    repair_interval: float = 60.0
-    """How often the same missing facts are asked for again."""
-    look_back_interval: float = 600.0
-    """How often it is made sure that what was acknowledged is known; and after each outage."""
     outage_pause: float = 1.0
     """Between two attempts while the stream or the database is away."""
     grace: float = 5.0
@@ -110,10 +101,8 @@ class Consumer:
         self._producer = producer
         self.inbox = Inbox(producer, handlers)
         self._policy = policy
-        self._check_gaps_at = self._look_back_at = 0.0
-        self._repaired: dict[Gap, float] = {}
+        self._missing = Missing(bus, database.background, self.inbox, kind, self._types, policy)
         self._failures: dict[tuple[str, int], int] = {}
-        self._unchecked = True
         self._pace = Pace()
         self._pull: Pull | None = None
         self._under_way: dict[str, Message] = {}
@@ -137,9 +126,7 @@ class Consumer:
                 level = logging.DEBUG if error.not_found else logging.WARNING
                 _log.log(level, "%s cannot be consumed: %s", self._stream, error)
             except Exception as error:  # noqa: BLE001 - a consumer never ends; logged below
-                if is_outage(error):
-                    self._look_back_at = 0.0
-                else:
+                if not is_outage(error):
                     _log.exception("the consumer of %s failed and starts again", self._stream)
             await asyncio.sleep(self._policy.outage_pause)
 
@@ -189,7 +176,7 @@ class Consumer:
             await streams.create_consumer(bus, stream, name, self._types, config)
 
     async def _consume(self) -> None:
-        idle = (self._look_around, self._policy.gap_check_interval)
+        idle = (self._look_for_missing, self._policy.gap_check_interval)
         pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
         async with self._at_work:
             self._pull = pull
@@ -197,15 +184,18 @@ class Consumer:
                 await pull.open()
                 while messages := await pull.next(self._pace):
                     self._under_way = {message.reply: message for message in messages}
-                    self._unchecked = True
+                    self._missing.arrived()
                     entries = [read(message) for message in messages]
                     _consumed.add(len(entries), (self._stream,))
                     _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
                     await self._take_in(entries)
-                    await self._look_for_gaps()
+                    await self._look_for_missing()
             finally:
                 self._pull = None
                 await self._hand_back(await pull.close())
+
+    async def _look_for_missing(self) -> None:
+        await self._missing.look(self._failures)
 
     async def _hand_back(self, untouched: list[Message]) -> None:
         """What failed by our own fault waits; what nobody has begun, or will end, need not."""
@@ -338,60 +328,6 @@ class Consumer:
 
     async def _wait_for_database(self, entries: Sequence[Entry]) -> None:
         """It is not the event's fault: keep it, and do not count this as a failure of its."""
-        self._look_back_at = 0.0
         for entry in entries:
             await self._say(entry.message, b"+WPI")
         await asyncio.sleep(self._policy.outage_pause)
-
-    async def _look_around(self) -> None:
-        """What there is time for while nothing arrives."""
-        await self._look_for_gaps()
-        await self._look_back()
-
-    async def _look_back(self) -> None:
-        """Asks for all that follows the newest fact known here.
-
-        There is none, unless this database is an older copy of itself, as after a fail-over that
-        lost transactions: what was acknowledged before does not come again by itself. Later
-        facts would show the gap; this is for when none come.
-        """
-        now = time.monotonic()
-        if self._kind is not Kind.FACT or now < self._look_back_at:
-            return
-        info = await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._bus.service}")
-        if info["num_pending"] or info["num_ack_pending"]:
-            return  # they are on their way
-        self._look_back_at = now + self._policy.look_back_interval
-        if info["ack_floor"]["stream_seq"] == 0:
-            return  # new here: what was before is history
-        names = [each.name for each in self._types]
-        async with self._transactions.reading() as session:
-            newest = await self.inbox.newest(session, names)
-        await self._bus.client.publish(
-            replay_subject(self._producer), orjson.dumps([int(self._kind), newest + 1, 0, *names])
-        )
-
-    async def _look_for_gaps(self) -> None:
-        """Facts that never came are asked for again. States have gaps by nature."""
-        now = time.monotonic()
-        if self._kind is not Kind.FACT or not self._unchecked or now < self._check_gaps_at:
-            return
-        self._check_gaps_at = now + self._policy.gap_check_interval
-        names = [each.name for each in self._types]
-        async with self._transactions() as session:
-            gaps = await self.inbox.find_gaps(session, names)
-            overdue = session.clock.now() - timedelta(seconds=self._policy.gap_patience)
-        self._unchecked = bool(gaps)
-        self._repaired = {gap: at for gap, at in self._repaired.items() if gap in gaps}
-        for gap in gaps:
-            asked_at = self._repaired.get(gap, float("-inf"))
-            if gap.since > overdue or now - asked_at < self._policy.repair_interval:
-                continue
-            if any(name == gap.type and gap.covers(seq) for name, seq in self._failures):
-                continue  # not lost: it failed here and will be delivered again
-            self._repaired[gap] = now
-            _log.warning("%s: %d to %d are missing; asking again", gap.type, gap.first, gap.last)
-            await self._bus.client.publish(
-                replay_subject(self._producer),
-                orjson.dumps([int(self._kind), gap.first, gap.last]),
-            )

@@ -64,13 +64,21 @@ ON CONFLICT (producer, type) DO UPDATE
 SET contiguous_seq = greatest(inbox_cursor.contiguous_seq, excluded.contiguous_seq),
     gap_until = excluded.gap_until, gap_since = excluded.gap_since"""
 
-# What was taken in is forgotten after a while, where the cursor stands is not.
-_NEWEST = """
-SELECT greatest(
-  (SELECT max(contiguous_seq) FROM inbox_cursor WHERE producer = $1 AND type = ANY ($2::text[])),
+_BY_CURSOR = """
+  (SELECT max(contiguous_seq) FROM inbox_cursor WHERE producer = $1 AND type = ANY ($2::text[]))"""
+_TAKEN_IN = """
   (SELECT max(newest) FROM unnest($2::text[]) AS wanted (type), LATERAL (
     SELECT max(producer_seq) AS newest FROM inbox
-    WHERE inbox.producer = $1 AND inbox.type = wanted.type) AS found))"""
+    WHERE inbox.producer = $1 AND inbox.type = wanted.type) AS found)"""
+# What was taken in is forgotten after a while, where the cursor stands is not.
+_NEWEST = f"SELECT greatest({_BY_CURSOR}, {_TAKEN_IN})"
+# Of states the cursor says up to where all are known; until that is noted, the newest must do.
+_KNOWN = f"SELECT coalesce({_BY_CURSOR}, {_TAKEN_IN})"
+_NOTE_KNOWN = """
+INSERT INTO inbox_cursor (producer, type, contiguous_seq)
+SELECT $1, type, $3 FROM unnest($2::text[]) AS known (type) ORDER BY type
+ON CONFLICT (producer, type) DO UPDATE SET contiguous_seq = excluded.contiguous_seq
+WHERE inbox_cursor.contiguous_seq < excluded.contiguous_seq"""
 
 _CURSOR_STEP = 1000
 
@@ -163,6 +171,15 @@ class Inbox:
         """The highest sequence of these types that was taken in; 0 when there is none."""
         found: int | None = await session.fetchval(_NEWEST, self.producer, list(types))
         return found or 0
+
+    async def known_up_to(self, session: Session, types: Iterable[str]) -> int:
+        """The sequence up to which all states of these types that were told are known."""
+        found: int | None = await session.fetchval(_KNOWN, self.producer, list(types))
+        return found or 0
+
+    async def note_known(self, session: Session, types: Iterable[str], sequence: int) -> None:
+        """Writes down what `known_up_to` answers, which never goes back."""
+        await session.execute(_NOTE_KNOWN, self.producer, list(types), sequence)
 
     def handles(self, type_name: str) -> bool:
         """Whether there is a handler for this type of event."""

@@ -19,9 +19,19 @@ from comptoir_runtime.database import Database, DatabaseSettings
 from comptoir_runtime.outbox import recovery, replay_subject
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.conftest import TEMPLATE
-from libs.runtime.tests.integration.world import FACTS, STATES, World, record, stop, until
+from libs.runtime.tests.integration.world import (
+    FACTS,
+    STATES,
+    World,
+    newest_states,
+    record,
+    states,
+    stop,
+    until,
+)
 
 HAPPENED = Subscription(sample.SERVICE, {sample.ThingHappened: record})
+STATE = Subscription(sample.SERVICE, {sample.ThingState: record})
 NUMBERS = "SELECT subject, producer_seq, previous_seq FROM outbox WHERE kind = 1 ORDER BY 2"
 
 
@@ -187,7 +197,7 @@ FORGET = """
 WITH lost AS (DELETE FROM inbox WHERE producer_seq > $1),
 undone AS (DELETE FROM thing WHERE id = ANY ($2::text[]))
 UPDATE inbox_cursor SET contiguous_seq = $1, gap_until = NULL, gap_since = NULL"""
-ATTENTIVE = Policy(gap_check_interval=0.05, look_back_interval=0.05)
+ATTENTIVE = Policy(gap_check_interval=0.05, repair_interval=0.05, look_back_interval=0.05)
 
 
 class TestAnOlderCopyOfAConsumer:
@@ -228,3 +238,100 @@ class TestAnOlderCopyOfAConsumer:
         assert len(asked) > 2
         await world.until_published()
         assert (await world.stream(FACTS))["messages"] == 3
+
+
+class TestAnOlderCopyOfAConsumerOfStates:
+    """States have gaps by nature, and the next one of a thing may never come."""
+
+    async def test_what_it_has_forgotten_comes_again_although_later_ones_have_come(
+        self, world: World, neighbour: World
+    ) -> None:
+        world.relay()
+        (task,) = neighbour.consume(STATE, policy=ATTENTIVE)
+        await world.emit(*states(["a", "b"], 1))
+        await until_known(neighbour, 2)
+        await world.emit(*states(["lost", "b"], 2))
+        await neighbour.until_counts({"a": 1, "b": 2, "lost": 1})
+        await until(lambda: neighbour.all_taken(STATES))
+        await stop(task)
+        await forget(neighbour, 2, {"a": 1, "b": 1})
+        await world.emit(*states(["later"], 3))
+        await world.until_published()
+
+        neighbour.consume(STATE, policy=ATTENTIVE)
+
+        await neighbour.until_counts({"a": 1, "b": 2, "lost": 1, "later": 1})
+
+        async def are_told() -> bool:
+            return await newest_states(world) == {"a": 1, "b": 2, "lost": 2, "later": 3}
+
+        assert await until(are_told)  # they may be on their way to another place
+
+    async def test_a_fail_over_in_a_quiet_hour_is_noticed_with_the_next_state(
+        self, world: World, neighbour: World
+    ) -> None:
+        world.relay()
+        neighbour.consume(STATE, policy=ATTENTIVE)
+        await world.emit(*states(["a"], 1))
+        await until_known(neighbour, 1)
+        await world.emit(*states(["lost"], 2))
+        await neighbour.until_counts({"a": 1, "lost": 1})
+        await until_known(neighbour, 2)
+        async with neighbour.database.transactions() as session:
+            await session.execute(CUT_OFF)
+        await forget(neighbour, 1, {"a": 1})
+        await world.emit(*states(["later"], 3))
+
+        await neighbour.until_counts({"a": 1, "lost": 1, "later": 1})
+
+    async def test_who_knows_everything_is_told_nothing_again(
+        self, world: World, neighbour: World
+    ) -> None:
+        world.relay()
+        (task,) = neighbour.consume(STATE, policy=ATTENTIVE)
+        await world.emit(*states(["a", "b"], 1))
+        await until_known(neighbour, 2)
+        await stop(task)
+        asked: list[bytes] = []
+        listener = Listener(
+            world.bus, replay_subject(sample.SERVICE), lambda data, _: asked.append(data)
+        )
+
+        async def has_asked() -> bool:
+            return len(asked) == 2
+
+        neighbour.consume(STATE, policy=ATTENTIVE)
+        await until(has_asked)
+        await world.emit(*states(["a"], 3))
+        await until_known(neighbour, 3)
+
+        await listener.close()
+        assert len(asked) == 2  # it has begun, and asks no more
+        assert (await world.stream(STATES))["last_seq"] == 3
+
+
+# As when the server has gone: no session is left, of whoever it was.
+CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+
+
+async def forget(world: World, above: int, counts: dict[str, int]) -> None:
+    """The database is as it was when nothing above this sequence was known."""
+    gone = [thing for thing in await world.counts() if thing not in counts]
+    async with world.database.transactions() as session:
+        await session.execute(FORGET, above, gone)
+        for thing, count in counts.items():
+            await session.execute("UPDATE thing SET count = $2 WHERE id = $1", thing, count)
+    assert await world.counts() == counts
+
+
+async def until_known(world: World, sequence: int) -> None:
+    """Waits until it is noted that all states up to this one are known."""
+    query = "SELECT contiguous_seq FROM inbox_cursor"
+
+    async def is_noted() -> bool:
+        return await world.rows(query) == [(sequence,)]
+
+    await until(is_noted)
+    assert await world.rows(query) == [(sequence,)]

@@ -138,9 +138,9 @@ class World:
         state: dict[str, Any] = info["state"]
         return state
 
-    async def all_taken(self) -> bool:
+    async def all_taken(self, stream: str = FACTS) -> bool:
         """Whether the consumer has taken in all there is."""
-        info = await self.bus.api(f"CONSUMER.INFO.{FACTS}.taker")
+        info = await self.bus.api(f"CONSUMER.INFO.{stream}.taker")
         return bool(info["num_pending"] == 0 and info["num_ack_pending"] == 0)
 
     async def _has_counts(self, expected: dict[str, int]) -> bool:

@@ -139,6 +139,34 @@ class TestPool:
         assert pool.opened == 2
         assert await pool.acquire() is busy
 
+    async def test_connections_that_ended_by_themselves_are_counted_wherever_they_are_found(
+        self, server: FakeServer
+    ) -> None:
+        pool = pool_of(server, 3)
+        taken = [await pool.acquire() for _ in range(3)]
+        server.made[0].closed = True
+        for connection in taken:
+            pool.release(connection)
+        assert pool.breaks == 1
+        server.made[2].closed = True
+        assert await pool.acquire() is taken[1]
+        assert pool.breaks == 2
+        pool.release(taken[1])
+        pool.shrink(keep=1)
+        server.made[1].closed = True
+        pool.shrink(keep=0)
+        assert (pool.breaks, pool.opened) == (3, 0)
+
+    async def test_what_is_closed_on_purpose_is_no_break(self, server: FakeServer) -> None:
+        pool = pool_of(server, 2)
+        used, idle = await pool.acquire(), await pool.acquire()
+        pool.release(idle)
+        pool.shrink(keep=0)
+        pool.shrink(keep=0)
+        await pool.close()
+        pool.release(used)
+        assert (pool.breaks, pool.opened) == (0, 0)
+
     async def test_after_closing_nothing_is_given_out_and_all_ends(
         self, server: FakeServer
     ) -> None:

@@ -85,8 +85,7 @@ def _consumer(part: Part, stream: str) -> Iterator[str]:
     # With the domain and the account in front where there is one.
     yield f"$JS.ACK.{stream}.{part.service}.>"
     yield f"$JS.ACK.*.*.{stream}.{part.service}.>"
-    if types[0].kind is Kind.FACT:
-        yield replay_subject(types[0].service)
+    yield replay_subject(types[0].service)
 
 
 def _reader(stream: str, types: Sequence[EventType]) -> Iterator[str]:

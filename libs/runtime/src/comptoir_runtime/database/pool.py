@@ -37,6 +37,8 @@ class Pool:
         self._closed = False
         self.timeouts = 0
         """How many have waited in vain."""
+        self.breaks = 0
+        """How many connections have ended before we were done with them."""
 
     @property
     def size(self) -> int:
@@ -71,6 +73,7 @@ class Pool:
             self._lowest_idle = min(self._lowest_idle, len(self._idle))
             if not connection.is_closed():
                 return connection
+            self.breaks += 1
             self._opened -= 1
         if self._opened < self._size:
             self._opened += 1
@@ -81,7 +84,9 @@ class Pool:
     def release(self, connection: Link) -> None:
         """Takes back a connection; a broken one makes room for a new one."""
         if connection.is_closed() or self._closed:
-            if not connection.is_closed():
+            if connection.is_closed():
+                self.breaks += 1
+            else:
                 connection.terminate()
             self._free_slot()
             return
@@ -96,7 +101,9 @@ class Pool:
         """Closes the connections that stayed idle since the last call, down to `keep` in all."""
         for _ in range(min(self._lowest_idle, self._opened - keep)):
             self._opened -= 1
-            self._idle.pop(0).terminate()
+            connection = self._idle.pop(0)
+            self.breaks += connection.is_closed()
+            connection.terminate()
         self._lowest_idle = len(self._idle)
 
     async def close(self) -> None:

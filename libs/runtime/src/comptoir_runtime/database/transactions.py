@@ -44,6 +44,11 @@ class Transactions:
         self.announcers: list[Announcer] = []
         self._recoveries: set[asyncio.Task[None]] = set()
 
+    @property
+    def breaks(self) -> int:
+        """Grows when a connection was lost: what is behind the next one may be an older copy."""
+        return self._pool.breaks
+
     def __call__(self) -> AbstractAsyncContextManager[Session]:
         """A transaction: commits when the block ends, rolls back when it raises."""
         return _Transaction(self)
