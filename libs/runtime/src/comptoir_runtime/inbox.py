@@ -64,16 +64,17 @@ ON CONFLICT (producer, type) DO UPDATE
 SET contiguous_seq = greatest(inbox_cursor.contiguous_seq, excluded.contiguous_seq),
     gap_until = excluded.gap_until, gap_since = excluded.gap_since"""
 
-_BY_CURSOR = """
-  (SELECT max(contiguous_seq) FROM inbox_cursor WHERE producer = $1 AND type = ANY ($2::text[]))"""
-_TAKEN_IN = """
-  (SELECT max(newest) FROM unnest($2::text[]) AS wanted (type), LATERAL (
-    SELECT max(producer_seq) AS newest FROM inbox
-    WHERE inbox.producer = $1 AND inbox.type = wanted.type) AS found)"""
+_OF_TYPES = """
+SELECT type, {}(
+  (SELECT contiguous_seq FROM inbox_cursor
+   WHERE inbox_cursor.producer = $1 AND inbox_cursor.type = wanted.type),
+  (SELECT max(producer_seq) FROM inbox
+   WHERE inbox.producer = $1 AND inbox.type = wanted.type)) AS sequence
+FROM unnest($2::text[]) AS wanted (type)"""
 # What was taken in is forgotten after a while, where the cursor stands is not.
-_NEWEST = f"SELECT greatest({_BY_CURSOR}, {_TAKEN_IN})"
+_NEWEST = _OF_TYPES.format("greatest")
 # Of states the cursor says up to where all are known; until that is noted, the newest must do.
-_KNOWN = f"SELECT coalesce({_BY_CURSOR}, {_TAKEN_IN})"
+_KNOWN = _OF_TYPES.format("coalesce")
 _NOTE_KNOWN = """
 INSERT INTO inbox_cursor (producer, type, contiguous_seq)
 SELECT $1, type, $3 FROM unnest($2::text[]) AS known (type) ORDER BY type
@@ -167,15 +168,17 @@ class Inbox:
         found = [await self._advance(session, name) for name in sorted(types)]
         return [gap for gap in found if gap is not None]
 
-    async def newest(self, session: Session, types: Iterable[str]) -> int:
-        """The highest sequence of these types that was taken in; 0 when there is none."""
-        found: int | None = await session.fetchval(_NEWEST, self.producer, list(types))
-        return found or 0
+    async def newest(self, session: Session, types: Iterable[str]) -> dict[str, int]:
+        """Of each of these types the highest sequence that was taken in, where there is one."""
+        return await self._sequences(session, _NEWEST, types)
 
-    async def known_up_to(self, session: Session, types: Iterable[str]) -> int:
-        """The sequence up to which all states of these types that were told are known."""
-        found: int | None = await session.fetchval(_KNOWN, self.producer, list(types))
-        return found or 0
+    async def known_up_to(self, session: Session, types: Iterable[str]) -> dict[str, int]:
+        """Of each of these types the sequence up to which no state that was told is unknown."""
+        return await self._sequences(session, _KNOWN, types)
+
+    async def _sequences(self, session: Session, sql: str, types: Iterable[str]) -> dict[str, int]:
+        rows = await session.fetch(sql, self.producer, list(types))
+        return {row["type"]: row["sequence"] for row in rows if row["sequence"] is not None}
 
     async def note_known(self, session: Session, types: Iterable[str], sequence: int) -> None:
         """Writes down what `known_up_to` answers, which never goes back."""

@@ -108,10 +108,11 @@ class Missing:
             await self._ask(gap.first, gap.last)
 
     async def _look_back(self) -> None:
-        """Asks for all that this database may have forgotten.
+        """Asks for all that this database may have forgotten, of each type by itself.
 
         That is what follows the newest fact known here, of those before gaps tell; and what
-        follows the last state up to which none was unknown.
+        follows the last state up to which none was unknown. Of a type that was never seen what
+        was told so far is history.
         """
         info = await self._consumer()
         if not _all_taken(info):
@@ -121,8 +122,10 @@ class Missing:
                 known = await self._inbox.newest(session, self._names)
             else:
                 known = await self._inbox.known_up_to(session, self._names)
-        if info["ack_floor"]["stream_seq"] > 0:  # else we are new here: what was is history
-            await self._ask(known + 1, 0, *self._names)
+        if info["ack_floor"]["stream_seq"] > 0:  # else all is history: we are new here
+            newest = max(known.values(), default=0)
+            for name in self._names:
+                await self._ask(known.get(name, newest) + 1, 0, name)
         self._doubts = max(0, self._doubts - 1)
         intervals = self._intervals
         pause = intervals.repair_interval if self._doubts else intervals.look_back_interval
@@ -141,7 +144,7 @@ class Missing:
         async with self._transactions() as session:
             if self._breaks != self._transactions.breaks:
                 return  # it may be an older copy since just now
-            await self._inbox.note_known(session, self._names, newest)
+            await self._inbox.note_known(session, self._names, max(newest.values(), default=0))
         self._unchecked = False
 
     async def _consumer(self) -> dict[str, Any]:

@@ -220,6 +220,27 @@ class TestAnOlderCopyOfAConsumer:
         await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "gone"], 1))
         assert await world.happened() == ["a", "b", "lost", "gone", "a", "lost", "gone"]
 
+    async def test_later_facts_of_another_type_do_not_hide_what_is_forgotten(
+        self, world: World, neighbour: World
+    ) -> None:
+        both = Subscription(
+            sample.SERVICE, {sample.ThingHappened: record, sample.ThingEnded: record}
+        )
+        world.relay()
+        (task,) = neighbour.consume(both)
+        await world.emit(*facts("a"), sample.ThingEnded(thing_id="b"))
+        await world.emit(sample.ThingEnded(thing_id="lost"))
+        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost"], 1))
+        await until(neighbour.all_taken)
+        await stop(task)
+        await forget(neighbour, 2, {"a": 1, "b": 1})
+        await world.emit(*facts("later"))
+        await world.until_published()
+
+        neighbour.consume(both, policy=ATTENTIVE)
+
+        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "later"], 1))
+
     async def test_who_knows_everything_asks_in_vain(self, world: World, neighbour: World) -> None:
         world.relay()
         neighbour.consume(HAPPENED, policy=ATTENTIVE)
