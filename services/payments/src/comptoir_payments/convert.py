@@ -191,7 +191,8 @@ def _line(number: int, line: report_pb2.ReportLine) -> Line:
         line=line.line,
         kind=kind,
         reference=line.provider_reference,
-        payment=line.provider_payment,
+        # Of providers whose captures have no id of their own it is the payment's that is told.
+        payment=line.provider_payment or line.provider_reference,
         currency=line.amount.currency,
         amount=amount,
         fee=fee,

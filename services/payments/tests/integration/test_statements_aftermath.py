@@ -7,7 +7,14 @@ import pytest
 from comptoir.payments.v1 import report_pb2
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
-from services.payments.tests.integration.calls import Payment, balances, get, refund
+from services.payments.tests.integration.calls import (
+    Payment,
+    authorise,
+    balances,
+    capture,
+    get,
+    refund,
+)
 from services.payments.tests.integration.psp import Psp
 from services.payments.tests.integration.test_aftermath import happen, settled, told
 from services.payments.tests.integration.test_discrepancies import Difference, walk
@@ -103,6 +110,37 @@ class TestMatching:
         )
 
         assert await found(harness) == []
+
+    @pytest.mark.parametrize("named", [True, False])
+    async def test_captures_that_bear_the_id_of_their_payment_are_told_apart(
+        self, harness: ServiceHarness, named: bool
+    ) -> None:
+        """As Stripe's do."""
+        payment = await authorise(harness)
+        for amount in ("10.00", "32.00"):
+            await capture(harness, payment.id, amount)
+        async with harness.transactions() as session:
+            await session.execute(
+                "UPDATE operation SET provider_reference = $1 WHERE kind = 'capture'",
+                payment.provider_reference,
+            )
+        known = payment.provider_reference
+        ids = ["txn_1", "txn_2"] if named else [known, known]
+        more = {"provider_payment": known} if named else {}
+        second, first = (
+            factories.line(each, amount, "0.10", **more)
+            for each, amount in zip(ids, ("32.00", "10.00"), strict=True)
+        )
+
+        await take_in(harness, factories.line(kind=Kind.KIND_PAYOUT))
+        assert await found(harness) == [("MISSING", "", payment.id)] * 2
+        answer = await take_in(harness, second, first)
+
+        assert answer.matched_count == 2
+        assert await found(harness) == []
+        third = factories.line(known, "10.00")
+        await take_in(harness, third)
+        assert await found(harness) == [("UNEXPECTED", third.line, payment.id)]
 
     async def test_as_many_as_there_were_are_matched_and_not_one_more(
         self, harness: ServiceHarness, psp: Psp

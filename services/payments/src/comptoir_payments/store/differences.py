@@ -19,9 +19,9 @@ EARLIER = """EXISTS (
       AND (earlier.operation_id IS NULL OR earlier.operation_id = {}))"""
 """Whether an earlier line is about the same operation, matched to it or not."""
 
-UNTOLD = """{0}.provider_reference = '' AND {0}.means = '' AND {0}.state = 'succeeded'
+UNTOLD = """{0}.provider_reference IN ('', {1}) AND {0}.means = '' AND {0}.state = 'succeeded'
   AND (SELECT line FROM provider_report_line WHERE operation_id = {0}.id LIMIT 1) IS NULL"""
-"""Whether an operation has no reference of its own, and no line is matched to it."""
+"""Whether an operation has no reference but its payment's, and no line is matched to it."""
 
 # What is looked up for each row is said with a limit: so it is by its index, one row after the
 # other until the page is full, whatever the planner thinks of how many there are.
@@ -43,6 +43,8 @@ LEFT JOIN LATERAL (
     AND operation.provider_reference <> '' AND operation.kind = line.kind
     AND operation.state = 'succeeded' AND payment.provider = line.provider
     AND (line.operation_id IS NULL OR line.operation_id = operation.id)
+    AND (line.operation_id IS NOT NULL
+      OR operation.provider_reference <> payment.provider_reference)
   ORDER BY operation.id LIMIT 1) ours ON true
 LEFT JOIN LATERAL (
   SELECT id, currency FROM payment
@@ -52,7 +54,8 @@ LEFT JOIN LATERAL (
   SELECT operation.id, operation.amount, about.currency FROM operation
   WHERE operation.payment_id = about.id AND operation.kind = line.kind
     AND operation.amount = line.amount AND about.currency = line.currency
-    AND line.operation_id IS NULL AND ours.id IS NULL AND {UNTOLD.format("operation")}
+    AND line.operation_id IS NULL AND ours.id IS NULL
+    AND {UNTOLD.format("operation", "line.provider_payment")}
   ORDER BY operation.id OFFSET (
     SELECT count(*) FROM provider_report_line earlier
     WHERE earlier.provider = line.provider AND earlier.provider_payment = line.provider_payment
@@ -87,9 +90,10 @@ WHERE missing.provider = $1
   AND (
     SELECT line FROM provider_report_line
     WHERE provider = $1 AND provider_reference = ours.provider_reference
-      AND provider_reference <> '' AND kind = ours.kind AND operation_id IS NULL LIMIT 1
+      AND provider_reference NOT IN ('', ours.provider_payment) AND kind = ours.kind
+      AND operation_id IS NULL LIMIT 1
   ) IS NULL
-  AND (ours.provider_reference <> '' OR (
+  AND (ours.provider_reference NOT IN ('', ours.provider_payment) OR (
     SELECT count(*) FROM provider_report_line
     WHERE provider = $1 AND provider_payment = ours.provider_payment AND provider_payment <> ''
       AND operation_id IS NULL
@@ -97,7 +101,8 @@ WHERE missing.provider = $1
   ) <= (
     SELECT count(*) FROM operation earlier
     WHERE earlier.payment_id = ours.payment_id AND earlier.kind = ours.kind
-      AND earlier.amount = ours.amount AND earlier.id < ours.id AND {UNTOLD.format("earlier")}))
+      AND earlier.amount = ours.amount AND earlier.id < ours.id
+      AND {UNTOLD.format("earlier", "ours.provider_payment")}))
 ORDER BY missing.posted_at, missing.operation_id LIMIT $5"""
 
 

@@ -36,9 +36,9 @@ SELECT given.line FROM {_GIVEN}
 JOIN provider_report_line known
   ON known.provider = $1 AND known.report_id = $2 AND known.line = given.line
 WHERE (known.kind, known.provider_reference, known.currency, known.amount, known.fee,
-  known.booked_at, known.provider_payment) IS DISTINCT FROM
-  (given.kind, given.reference, given.currency, given.amount, given.fee, given.booked_at,
-  given.payment)
+  known.booked_at) IS DISTINCT FROM
+  (given.kind, given.reference, given.currency, given.amount, given.fee, given.booked_at)
+  OR known.provider_payment NOT IN ('', given.payment)
 LIMIT 1"""
 
 # All lines of the report that match nothing yet: an operation may have ended since they came.
@@ -54,7 +54,7 @@ UPDATE provider_report_line line SET operation_id = operation.id,
 FROM operation JOIN payment ON payment.id = operation.payment_id
 WHERE line.provider = $1 AND line.report_id = $2 AND line.operation_id IS NULL
   AND line.provider_reference <> '' AND operation.provider_reference = line.provider_reference
-  AND operation.provider_reference <> ''
+  AND operation.provider_reference NOT IN ('', payment.provider_reference)
   AND payment.provider = line.provider AND operation.kind = line.kind
   AND operation.state = 'succeeded'
 RETURNING operation.id"""
@@ -80,7 +80,8 @@ WITH told AS (
       AND provider_reference <> '' LIMIT 1) payment
   CROSS JOIN LATERAL (
     SELECT id, kind, amount FROM operation
-    WHERE payment_id = payment.id AND {UNTOLD.format("operation")} OFFSET 0) ours
+    WHERE payment_id = payment.id AND {UNTOLD.format("operation", "named.provider_payment")}
+    OFFSET 0) ours
 )
 UPDATE provider_report_line line SET operation_id = moved.id, agrees = true
 FROM told JOIN moved ON moved.provider_payment = told.provider_payment
