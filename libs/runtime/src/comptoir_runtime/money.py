@@ -31,30 +31,35 @@ _CURRENCIES = {
 _EXPONENTS = {code: digits for digits, codes in _CURRENCIES.items() for code in codes.split()}
 
 
-def exponent(currency: str) -> int:
-    """Digits after the point of an ISO 4217 currency; raises `InvalidFields` when it is unknown."""
+def exponent(currency: str, field: str = "currency") -> int:
+    """Digits after the point of an ISO 4217 currency.
+
+    Raises `InvalidFields`, naming `field`, when it is unknown.
+    """
     try:
         return _EXPONENTS[currency]
     except KeyError:
-        raise _invalid("currency", f"{currency!r} is not an ISO 4217 currency") from None
+        raise _invalid(field, f"{currency!r} is not an ISO 4217 currency") from None
 
 
-def to_minor(money: Money) -> int:
+def to_minor(money: Money, path: str = "") -> int:
     """The amount in minor units (cents, yen, fils).
 
-    Raises `InvalidFields` for an unknown currency, a malformed amount, one that does not have
-    exactly the currency's digits, or one that 64 bits cannot hold.
+    Raises `InvalidFields`, naming the field below `path`, for an unknown currency, a malformed
+    amount, one that does not have exactly the currency's digits, or one that 64 bits cannot hold.
     """
-    digits = exponent(money.currency)
+    below = f"{path}." if path else ""
+    digits = exponent(money.currency, f"{below}currency")
     match = _AMOUNT.fullmatch(money.amount)
     if match is None:
-        raise _invalid("amount", "is not a decimal amount such as 19.99")
+        raise _invalid(f"{below}amount", "is not a decimal amount such as 19.99")
     sign, whole, fraction = match.groups(default="")
     if len(fraction) != digits:
-        raise _invalid("amount", f"{money.currency} has exactly {digits} digits after the point")
+        told = f"{money.currency} has exactly {digits} digits after the point"
+        raise _invalid(f"{below}amount", told)
     minor = int(whole + fraction)
     if minor > _MOST:
-        raise _invalid("amount", "is too large")
+        raise _invalid(f"{below}amount", "is too large")
     return -minor if sign else minor
 
 

@@ -93,6 +93,18 @@ class TestConversion:
 
         assert [violation.field for violation in caught.value.violations] == ["amount"]
 
+    @pytest.mark.parametrize(
+        ("amount", "currency", "field"),
+        [("1.0", "EUR", "lines[3].fee.amount"), ("1.00", "XXX", "lines[3].fee.currency")],
+    )
+    def test_a_field_within_others_is_named_whole(
+        self, amount: str, currency: str, field: str
+    ) -> None:
+        with pytest.raises(InvalidArgument) as caught:
+            to_minor(Money(currency=currency, amount=amount), "lines[3].fee")
+
+        assert [violation.field for violation in caught.value.violations] == [field]
+
 
 class TestAllocate:
     @pytest.mark.parametrize(

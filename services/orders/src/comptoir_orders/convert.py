@@ -121,8 +121,12 @@ def till_sale_of(request: pb.RecordStoreSaleRequest) -> TillSale:
         customer=request.customer,
         units=tuple((line.sku, line.quantity) for line in request.lines),
         tenders=tuple(
-            TenderTaken(tender.kind, money.to_minor(tender.amount), tender.reference)
-            for tender in request.tenders
+            TenderTaken(
+                tender.kind,
+                money.to_minor(tender.amount, f"tenders[{at}].amount"),
+                tender.reference,
+            )
+            for at, tender in enumerate(request.tenders)
         ),
         currency=currency,
     )
@@ -148,7 +152,7 @@ def _tenders(
     violations: list[Violation] = []
     for index, choice in enumerate(chosen):
         path = _path(field, index, "amount")
-        amount = money.to_minor(choice.amount) if choice.HasField("amount") else None
+        amount = money.to_minor(choice.amount, path) if choice.HasField("amount") else None
         if amount is not None and amount <= 0:
             violations.append(Violation(path, "must be above zero"))
         if amount is None and any(tender.amount is None for tender in tenders):

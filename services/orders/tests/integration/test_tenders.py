@@ -274,8 +274,9 @@ class TestOverGrpc:
             ([Choice(method="card"), Choice(method="card")], "payments[1].amount"),
             ([Choice(method="card", amount=euros("0.00"))], "payments[0].amount"),
             ([Choice(method="card", amount=euros("-1.00"))], "payments[0].amount"),
+            ([Choice(method="card", amount=euros("1.0"))], "payments[0].amount.amount"),
         ],
-        ids=["none", "two without an amount", "zero", "negative"],
+        ids=["none", "two without an amount", "zero", "negative", "not to the cent"],
     )
     async def test_26_what_cannot_be_paid_names_its_field(
         self, shop: Shop, gift: Town, payments: list[Choice], field: str

@@ -83,7 +83,7 @@ def issue(request: pb.IssueGiftCardRequest) -> Issue:
 
 
 def terms(request: pb.SetCreditAccountRequest) -> Terms:
-    limit = to_minor(request.credit_limit)
+    limit = to_minor(request.credit_limit, "credit_limit")
     if limit < 0:
         raise _invalid("credit_limit", "must not be below zero")
     return Terms(
@@ -182,7 +182,8 @@ def _line(number: int, line: report_pb2.ReportLine) -> Line:
         )
     if line.HasField("fee") and line.fee.currency != line.amount.currency:
         raise _invalid(f"lines[{number}].fee", "must be in the currency of the amount")
-    amount, fee = to_minor(line.amount), to_minor(line.fee) if line.HasField("fee") else 0
+    amount = to_minor(line.amount, f"lines[{number}].amount")
+    fee = to_minor(line.fee, f"lines[{number}].fee") if line.HasField("fee") else 0
     if moves and amount <= 0:
         raise _invalid(f"lines[{number}].amount", "must be above zero")
     if not moves and fee:

@@ -164,6 +164,17 @@ class TestTrialBalance:
         yen = await balances(harness, currency="JPY")
         assert yen == {"customer_receivable": "-4200", "provider_clearing:sandbox": "4200"}
 
+    async def test_a_sum_may_be_larger_than_any_amount(self, harness: ServiceHarness) -> None:
+        for _ in range(10):
+            card = factories.gift_card()
+            card.amount.CopyFrom(factories.money("999999999999999.999", "KWD"))
+            await call(harness, "IssueGiftCard", card)
+
+        assert await balances(harness, currency="KWD") == {
+            "gift_cards": "-9999999999999999.990",
+            "goodwill": "9999999999999999.990",
+        }
+
     async def test_the_answer_names_its_moment(self, harness: ServiceHarness) -> None:
         answer = await harness.call(
             "GetTrialBalance", pb.GetTrialBalanceRequest(), harness.tokens.staff("ledger.read")

@@ -144,6 +144,8 @@ class TestImport:
             (factories.line(""), "lines[0].provider_reference"),
             (factories.line("op", kind=Kind.KIND_PAYOUT), "lines[0].provider_reference"),
             (factories.line("op", "0.00"), "lines[0].amount"),
+            (factories.line("op", "1.0"), "lines[0].amount.amount"),
+            (factories.line("op", fee="0.3"), "lines[0].fee.amount"),
             (factories.line(kind=Kind.KIND_FEE, fee="1.00"), "lines[0].fee"),
             (factories.line(kind=Kind.KIND_DISPUTE), "lines[0].provider_payment"),
             (

@@ -22,15 +22,7 @@ def text_of(texts: Mapping[str, str], locales: Sequence[str]) -> str:
 
 def minor_of(money: Money, path: str) -> int:
     """Minor units, not negative; raises `InvalidFields` naming the field below `path`."""
-    try:
-        minor = to_minor(money)
-    except InvalidFields as error:
-        raise InvalidFields(
-            error.message,
-            violations=[
-                Violation(f"{path}.{each.field}", each.description) for each in error.violations
-            ],
-        ) from None
+    minor = to_minor(money, path)
     if minor < 0:
         raise invalid(f"{path}.amount", "must not be negative")
     return minor

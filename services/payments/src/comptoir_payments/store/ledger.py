@@ -26,8 +26,8 @@ SELECT code AS account, coalesce(debits, 0) AS debits, coalesce(credits, 0) AS c
 FROM ledger_account
 LEFT JOIN (
   SELECT account,
-    coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint AS debits,
-    coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint AS credits
+    sum(amount) FILTER (WHERE amount > 0) AS debits,
+    -sum(amount) FILTER (WHERE amount < 0) AS credits
   FROM ledger_entry WHERE currency = $1 AND posted_at <= $2 GROUP BY account
 ) AS moved ON account = code
 WHERE currency = $1 AND created_at <= $2
@@ -50,6 +50,9 @@ def post_transfer(session: Session, transfer: Transfer) -> None:
 
 
 async def balances(session: Session, currency: str, at: datetime) -> list[Balance]:
-    """What every account of a currency held at a moment, in the order of their codes."""
+    """What every account of a currency held at a moment, in the order of their codes.
+
+    However much that is: sums may be larger than any amount.
+    """
     rows = await session.fetch(_BALANCES, currency, at)
-    return [Balance(row["account"], row["debits"], row["credits"]) for row in rows]
+    return [Balance(row["account"], int(row["debits"]), int(row["credits"])) for row in rows]
