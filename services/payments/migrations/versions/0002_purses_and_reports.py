@@ -48,7 +48,7 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION purse_follows_ledger")
     op.drop_index("ix_ledger_entry_holder", "ledger_entry")
     op.drop_column("ledger_entry", "holder")
-    op.drop_constraint("movements_have_payments", "ledger_transfer")
+    op.drop_constraint(op.f("ck_ledger_transfer_movements_have_payments"), "ledger_transfer")
     op.drop_index("ix_operation_provider_reference", "operation")
     for column in (
         "consent_text",
