@@ -214,14 +214,21 @@ class TestCardNumbers:
         said = refused.value.message + caplog.text + written.out + written.err
         assert "4242" not in said
 
-    async def test_72_free_text_of_a_refund_is_looked_at_too(self, harness: ServiceHarness) -> None:
+    @pytest.mark.parametrize("field", ["reason", "consent.given_by", "consent.text_version"])
+    async def test_72_free_text_of_a_refund_is_looked_at_too(
+        self, harness: ServiceHarness, field: str
+    ) -> None:
+        text = "card 4242424242424242 was charged twice"
+        consent = factories.consent(harness.clock.now())
+        request = factories.refund("pay_none", means="store_credit", consent=consent)
+        within, _, name = field.rpartition(".")
+        setattr(request.consent if within else request, name, text)
+
         with pytest.raises(RemoteFailure) as refused:
-            await harness.call(
-                "RefundPayment",
-                factories.refund("pay_none", reason="card 4242424242424242 was charged twice"),
-                harness.tokens.service("orders"),
-            )
+            await harness.call("RefundPayment", request, harness.tokens.service("orders"))
+
         assert refused.value.reason == "CARD_NUMBER_REFUSED"
+        assert [each.field for each in refused.value.violations] == [field]
 
 
 class TestThreeDSecure:

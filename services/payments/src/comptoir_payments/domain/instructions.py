@@ -53,6 +53,18 @@ class Refunding:
     """Another means than the one the money came from; empty for the same."""
     consent: Consent | None = None
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """What people may have typed in, by its field."""
+        if self.consent is None:
+            return {"reason": self.reason}
+        given_by, version = self.consent.by, self.consent.text
+        return {
+            "reason": self.reason,
+            "consent.given_by": given_by,
+            "consent.text_version": version,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:

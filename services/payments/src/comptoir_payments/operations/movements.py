@@ -72,7 +72,7 @@ async def refund_payment(
 
     Raises `RefundExceedsCapture`, `RefundRefused`, `ConsentRequired`, `OutcomeUnknown`.
     """
-    refuse_card_numbers({"reason": refunding.reason})
+    refuse_card_numbers(refunding.texts)
     require_consent(refunding, transactions.clock.now())
 
     def claim(payment: Payment, _: datetime) -> tuple[Payment, int]:
