@@ -19,7 +19,7 @@ from comptoir_local.environment import Administrator, Surroundings
 from comptoir_local.health import until_ready
 from comptoir_local.keys import ServiceKeys
 from comptoir_local.logs import LogBook
-from comptoir_local.migrations import is_at_head
+from comptoir_local.migrations import is_migrated
 from comptoir_local.progress import Steps
 from comptoir_local.protection import NATS, Protection
 from comptoir_local.stack import AUDITOR, BACKENDS, GATEWAY, PROVIDER, SERVICES, Service
@@ -277,7 +277,7 @@ class Platform:
             await self._run(PROVIDER, PROVIDER.name, environment)
 
     async def _migrate(self, service: Service) -> None:
-        if is_at_head(service.package, self.surroundings.database_urls[service.name]):
+        if is_migrated(service.package, self.surroundings.database_urls[service.name]):
             return
         name = f"{service.name}-migrate"
         environment = self.surroundings.of_migration(service)

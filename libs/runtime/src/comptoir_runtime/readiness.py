@@ -65,8 +65,8 @@ class Readiness:
 
 
 def migrated(transactions: Transactions, package: str) -> Check:
-    """The database answers and is at the newest migration of the package."""
-    newest = migrations.head(package)
+    """The database answers and has all migrations of the package, or of a later release of it."""
+    known = migrations.revisions(package)
     seen = False
 
     async def check() -> bool:
@@ -74,7 +74,7 @@ def migrated(transactions: Transactions, package: str) -> Check:
         async with transactions.reading() as session:
             if seen:  # a database does not go back; asking whether it answers is cheaper
                 return bool(await session.fetchval("SELECT true"))
-            seen = await migrations.at_head(session, newest)
+            seen = known.are_in(await migrations.current(session))
         return seen
 
     return check

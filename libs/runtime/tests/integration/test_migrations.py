@@ -17,6 +17,8 @@ from libs.runtime.tests.integration.conftest import MIGRATIONS
 
 ADD_THING = "INSERT INTO thing (id, colour, details, count) VALUES (%s, 'red', '{}', 1)"
 PATIENCE = 60.0
+LATER = "0099"
+"""A revision that none of them knows."""
 TABLES = """
 SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"""
 
@@ -144,6 +146,11 @@ def wait_until(connection: psycopg.Connection, question: LiteralString) -> None:
         time.sleep(0.01)
 
 
+def migrated_by_a_later_release(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", (LATER,))
+
+
 def is_valid(url: str) -> bool:
     """Whether the index is one that queries use."""
     with psycopg.connect(url) as connection:
@@ -154,26 +161,40 @@ def is_valid(url: str) -> bool:
     return bool(row[0])
 
 
-class TestHead:
-    def test_is_the_newest_revision(self) -> None:
-        assert migrations.head(MIGRATIONS) == "0003"
+class TestRevisions:
+    def test_one_is_the_newest(self) -> None:
+        known = migrations.revisions(MIGRATIONS)
+        assert known == migrations.Revisions("0003", frozenset({"0001", "0002"}))
 
-    async def test_tells_whether_a_database_is_up_to_date(self, empty_url: str) -> None:
+    async def test_tell_whether_a_database_has_them(self, empty_url: str) -> None:
         database = await Database.connect(DatabaseSettings(url=empty_url))
+        known = migrations.revisions(MIGRATIONS)
 
-        async def up_to_date() -> bool:
+        async def are_in() -> bool:
             async with database.transactions.reading() as session:
-                return await migrations.at_head(session, migrations.head(MIGRATIONS))
+                return known.are_in(await migrations.current(session))
 
-        assert await up_to_date() is False
+        assert await are_in() is False
         migrations.run(MIGRATIONS, empty_url, revision="0001")
-        assert await up_to_date() is False
+        assert await are_in() is False
         migrations.run(MIGRATIONS, empty_url)
-        assert await up_to_date() is True
+        assert await are_in() is True
+        migrated_by_a_later_release(empty_url)
+        assert await are_in() is True
         await database.close()
+
+    def test_a_database_of_a_later_release_is_left_as_it_is(self, empty_url: str) -> None:
+        migrations.run(MIGRATIONS, empty_url)
+        migrated_by_a_later_release(empty_url)
+
+        migrations.run(MIGRATIONS, empty_url)
+
+        with psycopg.connect(empty_url) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        assert row == (LATER,)
 
     def test_a_package_without_migrations_is_named(self) -> None:
         with pytest.raises(LookupError, match="has no migrations folder"):
-            migrations.head("comptoir_runtime.bus")
+            migrations.revisions("comptoir_runtime.bus")
         with pytest.raises(LookupError, match="not an importable package"):
-            migrations.head("comptoir_nothing")
+            migrations.revisions("comptoir_nothing")

@@ -9,11 +9,12 @@ from alembic import command, context
 from alembic.autogenerate import comparators
 from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.operations import ops
 from sqlalchemy import CheckConstraint, MetaData, Table
 from sqlalchemy.pool import NullPool
 
-from comptoir_runtime.migrations.script import script_location
+from comptoir_runtime.migrations.script import revisions, script_location
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ _ASK_AGAIN_SECONDS = 0.2
 
 def upgrade(package: str, url: str, revision: str) -> None:
     """Runs the migrations of `package` up to `revision`."""
+    current = _current(url)
+    if current is not None and not revisions(package).know(current):
+        _log.warning("a later release has migrated the database to %s: left as it is", current)
+        return
     command.upgrade(_configuration(package, url), revision)
     _log.info("the database is at revision %s", revision)
 
@@ -73,9 +78,7 @@ def run_environment(target_metadata: MetaData) -> None:
     url = context.config.get_main_option("sqlalchemy.url")
     if url is None:
         raise RuntimeError("no database URL: call comptoir_runtime.migrations.run")
-    engine = sqlalchemy.create_engine(
-        _with_driver(url), poolclass=NullPool, connect_args={"options": CONNECT_OPTIONS}
-    )
+    engine = _engine(url)
     with engine.connect() as connection:
         _wait_for_our_turn(connection)
         context.configure(
@@ -84,6 +87,17 @@ def run_environment(target_metadata: MetaData) -> None:
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()
+
+
+def _current(url: str) -> str | None:
+    with _engine(url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(
+        _with_driver(url), poolclass=NullPool, connect_args={"options": CONNECT_OPTIONS}
+    )
 
 
 def _wait_for_our_turn(connection: sqlalchemy.Connection) -> None:

@@ -1,7 +1,8 @@
-"""Where a service's migrations are, and which is the newest."""
+"""Where a service's migrations are, and whether a database has them."""
 
 import ast
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,24 +28,46 @@ def script_location(package: str) -> Path:
     raise LookupError(f"{package} has no migrations folder")
 
 
-def head(package: str) -> str | None:
-    """The newest revision of the package; None when it has no migration yet."""
-    revisions: dict[str, str | None] = {}
+@dataclass(frozen=True)
+class Revisions:
+    """The migrations of one release of a service."""
+
+    newest: str | None
+    """None when it has no migration yet."""
+    earlier: frozenset[str]
+
+    def are_in(self, current: str | None) -> bool:
+        """Whether a database at that revision, or at none, has been migrated by all of them.
+
+        One that they do not know is a later release's, which has theirs before it and only adds:
+        so this release runs on while the next one is rolled out, and again when that is taken back.
+        """
+        return self.newest is None if current is None else current not in self.earlier
+
+    def know(self, current: str) -> bool:
+        """Whether it is one of them."""
+        return current == self.newest or current in self.earlier
+
+
+def revisions(package: str) -> Revisions:
+    """Reads the migrations of a package. Raises `LookupError` where two are the newest."""
+    found: dict[str, str | None] = {}
     for file in sorted((script_location(package) / "versions").glob("*.py")):
         assigned = _constants(file)
         if (revision := assigned.get("revision")) is not None:
-            revisions[revision] = assigned.get("down_revision")
-    heads = revisions.keys() - set(revisions.values())
+            found[revision] = assigned.get("down_revision")
+    heads = found.keys() - set(found.values())
     if len(heads) > 1:
         raise LookupError(f"{package} has several newest migrations: {', '.join(sorted(heads))}")
-    return next(iter(heads), None)
+    return Revisions(next(iter(heads), None), frozenset(found.keys() - heads))
 
 
-async def at_head(session: Session, newest: str | None) -> bool:
-    """Whether the database has been migrated to `newest` (see `head`)."""
+async def current(session: Session) -> str | None:
+    """The revision that the database is at; None when it was never migrated."""
     if not await session.fetchval(_TABLE_EXISTS):
-        return newest is None
-    return bool(await session.fetchval(_CURRENT) == newest)
+        return None
+    found: str | None = await session.fetchval(_CURRENT)
+    return found
 
 
 def _constants(file: Path) -> dict[str, Any]:

@@ -155,6 +155,16 @@ class TestMain:
             assert await program.migrate() == 0
             await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
 
+    async def test_is_ready_again_when_a_later_release_is_taken_back(
+        self, program: Program
+    ) -> None:
+        await program.migrate()
+        with psycopg.connect(program.owner_url) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '0099'")
+        assert await program.migrate() == 0
+        async with program.serving() as (_, channel):
+            await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
+
     async def test_compares_tables_and_database(self, program: Program) -> None:
         await program.migrate()
         assert await program.migrate("--check") == 0
