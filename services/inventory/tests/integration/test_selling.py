@@ -136,6 +136,18 @@ class TestPolicies:
             await harness.call("SetSellingPolicy", request, harness.tokens.staff(factories.WRITER))
         assert refusal.value.reason == "STALE_ETAG"
 
+    async def test_of_first_policies_set_at_once_each_has_a_version_of_its_own(
+        self, harness: ServiceHarness
+    ) -> None:
+        writer = harness.tokens.staff(factories.WRITER)
+        policy = stock_pb2.SellingPolicy(sku="A", backorder=NONE)
+        requests = [pb.SetSellingPolicyRequest(request_id=key(), policy=policy) for _ in range(8)]
+        made = await asyncio.gather(
+            *(harness.call("SetSellingPolicy", each, writer) for each in requests)
+        )
+        etags = sorted(int(each.etag) for each in made)
+        assert etags == list(range(1, 9))
+
 
 class TestBackorders:
     async def test_goods_that_come_cover_what_was_promised(self, harness: ServiceHarness) -> None:

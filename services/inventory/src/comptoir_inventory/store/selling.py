@@ -12,12 +12,16 @@ from comptoir_inventory.store.offers import policy_of
 from comptoir_runtime.database import Row, Session, Where
 
 _POLICY = "sku, backorder, backorder_until, preorder_at, max_per_order"
+# So that there is something to lock, and of two first policies one comes after the other.
+MAKE_POLICY = """
+INSERT INTO selling_policy (sku, backorder, max_per_order, version) VALUES ($1, 1, 0, 0)
+ON CONFLICT DO NOTHING
+"""
 LOCK_POLICY = "SELECT version FROM selling_policy WHERE sku = $1 FOR UPDATE"
-SAVE_POLICY = f"""
-INSERT INTO selling_policy ({_POLICY}, version) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (sku) DO UPDATE SET backorder = excluded.backorder,
-    backorder_until = excluded.backorder_until, preorder_at = excluded.preorder_at,
-    max_per_order = excluded.max_per_order, version = excluded.version
+SAVE_POLICY = """
+UPDATE selling_policy SET backorder = $2, backorder_until = $3, preorder_at = $4,
+    max_per_order = $5, version = $6
+WHERE sku = $1
 """
 POLICIES = f"SELECT {_POLICY}, version FROM selling_policy WHERE sku = ANY($1::text[])"
 RELEASED = """
@@ -59,13 +63,14 @@ UPDATE supply s SET units = a.rest FROM arrived a WHERE a.rest > 0
 
 
 async def lock_policy(session: Session, sku: str) -> int:
-    """The version of a sku's policy, kept from others; 0 when it has none."""
-    version: int | None = await session.fetchval(LOCK_POLICY, sku)
-    return version or 0
+    """The version of a sku's policy, kept from others; 0 when it has none, and must get one."""
+    await session.execute(MAKE_POLICY, sku)
+    version: int = await session.fetchval(LOCK_POLICY, sku)
+    return version
 
 
 async def save_policy(session: Session, policy: Policy) -> None:
-    """Stores the policy in place of the one before."""
+    """Stores the policy in place of the one that was locked."""
     await session.execute(
         SAVE_POLICY,
         policy.sku,
