@@ -147,7 +147,7 @@ class Client:
                 self._authorities.rotate()
         if says_not_now(answer) and not says_under_way(answer):
             kept = self.late if _is_late(answer) else self.failures
-            kept.append(f"{method} {path}: {answer.status} {answer.body.decode()[:300]}")
+            kept.append(f"{method} {path}: {answer.status} {answer.body.decode()[:600]}")
         return answer
 
     async def _connected(self) -> Connection:

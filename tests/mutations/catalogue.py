@@ -126,7 +126,8 @@ ORDER BY position DESC
     Mutant(
         "nobody asks for what was acknowledged and forgotten",
         f"{_RUNTIME}/missing.py",
-        "            if now >= self._look_back_at:\n                await self._look_back()\n",
+        "            if idle and now >= self._look_back_at:\n"
+        "                await self._look_back()\n",
         "            pass\n",
         f"{_RUNTIME_TESTS}/test_history.py -k forgotten_comes_again",
     ),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import nats.errors
@@ -176,7 +177,7 @@ class Consumer:
             await streams.create_consumer(bus, stream, name, self._types, config)
 
     async def _consume(self) -> None:
-        idle = (self._look_for_missing, self._policy.gap_check_interval)
+        idle = (partial(self._look_for_missing, idle=True), self._policy.gap_check_interval)
         pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
         async with self._at_work:
             self._pull = pull
@@ -194,8 +195,9 @@ class Consumer:
                 self._pull = None
                 await self._hand_back(await pull.close())
 
-    async def _look_for_missing(self) -> None:
-        await self._missing.look(self._failures)
+    async def _look_for_missing(self, *, idle: bool = False) -> None:
+        if not self._stopping:  # another process will
+            await self._missing.look(self._failures, idle=idle)
 
     async def _hand_back(self, untouched: list[Message]) -> None:
         """What failed by our own fault waits; what nobody has begun, or will end, need not."""

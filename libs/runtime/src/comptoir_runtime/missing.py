@@ -68,13 +68,14 @@ class Missing:
         """Something has come: there may be something new to find."""
         self._unchecked = True
 
-    async def look(self, failing: Collection[tuple[str, int]]) -> None:
+    async def look(self, failing: Collection[tuple[str, int]], *, idle: bool) -> None:
         """Asks for what is missing; for after each batch, and for when nothing arrives.
 
-        What is `failing`, by type and sequence, is not missing: it will be delivered again.
+        What is `failing`, by type and sequence, is not missing: it will be delivered again. Only
+        when `idle` it asks for what is forgotten: what is being told would be told twice.
         """
         now = time.monotonic()
-        if now < self._look_at:
+        if now < self._look_at and not idle:
             return
         self._look_at = now + self._intervals.gap_check_interval
         if self._kind is Kind.FACT and self._unchecked:
@@ -85,7 +86,7 @@ class Missing:
             self._breaks, self._doubts = self._transactions.breaks, _TIMES_ASKED
             self._look_back_at = 0.0
         if self._kind is Kind.FACT or self._doubts:
-            if now >= self._look_back_at:
+            if idle and now >= self._look_back_at:
                 await self._look_back()
         elif self._unchecked:
             await self._note_known()

@@ -6,7 +6,7 @@ from comptoir_runtime.consumer import consumers
 from comptoir_runtime.measuring import Measuring
 from comptoir_runtime.telemetry import names
 from libs.runtime.tests import sample
-from libs.runtime.tests.integration.world import FACTS, World, record
+from libs.runtime.tests.integration.world import FACTS, World, record, stop
 
 LETTER = """
 INSERT INTO dead_letter (id, producer, subject, type, payload, headers, error, deliveries, state)
@@ -54,7 +54,7 @@ class TestMeasuring:
         await world.until_published()
         task = world.background(made[0].run())
         await world.until_counts(dict.fromkeys("01234", 1))
-        task.cancel()
+        await stop(task)
         await world.emit(sample.ThingHappened(thing_id="5"), sample.ThingHappened(thing_id="6"))
         await world.until_published()
 
