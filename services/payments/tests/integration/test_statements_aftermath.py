@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from comptoir.payments.v1 import report_pb2
+from comptoir.payments.v1 import events_pb2, report_pb2
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
 from services.payments.tests.integration.calls import (
@@ -179,6 +179,41 @@ class TestMatching:
             ("MISSING", "", payment.id),
         ]
         assert await balances(harness) == before
+
+
+class TestUnheardOf:
+    async def test_f23_a_dispute_whose_notice_never_came_is_asked_about(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        await happen(psp, payment, "dispute", 1000)
+        captured = factories.line(reference(payment))
+        line = about(payment, Kind.KIND_DISPUTE, "10.00", fee="15.00")
+
+        for _ in range(2):
+            await take_in(harness, captured, line)
+            await settled(harness)
+
+        assert await found(harness) == []
+        assert (await get(harness, payment.id)).disputed_amount.amount == "10.00"
+        (event,) = await harness.events(events_pb2.PaymentDisputed)
+        assert event.amount.amount == "10.00"
+        now = await balances(harness)
+        assert (now["disputes"], now["provider_fees:sandbox"]) == ("10.00", "15.00")
+
+    async def test_a_line_that_is_wrong_changes_nothing(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        payment = await taken(harness)
+        line = about(payment, Kind.KIND_DISPUTE, "10.00")
+        before = await balances(harness)
+
+        await take_in(harness, factories.line(reference(payment)), line)
+        await settled(harness)
+
+        assert await found(harness) == [("UNEXPECTED", line.line, payment.id)]
+        assert await balances(harness) == before
+        assert await harness.events(events_pb2.PaymentDisputed) == []
 
 
 class TestLater:

@@ -71,6 +71,17 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """A line about a payment of ours that matches nothing we know to have happened to it."""
+
+    line: str
+    kind: str
+    payment: str
+    reference: str
+    """The provider's id of the payment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """What came of the lines of one import."""
 

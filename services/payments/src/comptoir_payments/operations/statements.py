@@ -27,6 +27,8 @@ _BEYOND = 2**63
 async def import_report(session: Session, statement: Statement, lines: Sequence[Line]) -> Imported:
     """Adds lines, matches them and books fees and payouts; what is known changes nothing.
 
+    Of what a line tells us first the provider is asked, as after a notice.
+
     Raises `ReportPeriodDiffers` and `ReportLineChanged`.
     """
     await store.open_statement(session, statement)
@@ -35,7 +37,23 @@ async def import_report(session: Session, statement: Statement, lines: Sequence[
         transfer = _transfer(session, statement, booking)
         store.post_transfer(session, transfer)
         await store.note_booking(session, statement, booking.line, transfer.operation)
+    await _look(session, statement, lines)
     return await store.count_lines(session, statement, lines, new)
+
+
+async def _look(session: Session, statement: Statement, lines: Sequence[Line]) -> None:
+    """Leaves a notice to ourselves for what we have not heard of: its own may never have come."""
+    for each in await store.unheard_of(session, statement, lines):
+        await store.keep_notice(
+            session,
+            statement.provider,
+            f"report:{statement.id}:{each.line}",
+            each.kind,
+            payment=each.payment,
+            reference=each.reference,
+            state="open",
+            now=session.clock.now(),
+        )
 
 
 def _transfer(session: Session, statement: Statement, booking: Booking) -> Transfer:

@@ -48,6 +48,7 @@ from comptoir_payments.store.statements import (
     match_lines,
     note_booking,
     open_statement,
+    unheard_of,
 )
 
 __all__ = [
@@ -94,4 +95,5 @@ __all__ = [
     "set_terms",
     "settle_operation",
     "start_operation",
+    "unheard_of",
 ]

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from comptoir_payments.domain.ledger import fee_account
-from comptoir_payments.domain.statements import Booking, Imported, Line, LineKind, Statement
+from comptoir_payments.domain.statements import (
+    Booking,
+    Imported,
+    Line,
+    LineKind,
+    Statement,
+    Unheard,
+)
 from comptoir_payments.errors import ReportLineChanged, ReportPeriodDiffers
 from comptoir_payments.store.differences import EARLIER, UNTOLD
 from comptoir_runtime.database import Session
@@ -111,6 +118,16 @@ WHERE provider = $1 AND report_id = $2 AND transfer_id IS NULL
       WHERE ledger_transfer.operation_id = 'fee_' || known.operation_id) IS NULL
   END
 ORDER BY number"""
+# The payment is known, and what is said to have happened to it is not.
+_UNHEARD = """
+SELECT line.line, line.kind, ours.id, line.provider_payment FROM provider_report_line line
+CROSS JOIN LATERAL (
+  SELECT id FROM payment
+  WHERE provider = line.provider AND provider_reference = line.provider_payment
+    AND provider_reference <> '' LIMIT 1) ours
+WHERE line.provider = $1 AND line.report_id = $2 AND line.line = ANY($3::text[])
+  AND line.operation_id IS NULL AND line.provider_payment <> ''
+ORDER BY line.number"""
 _BOOKED = """
 UPDATE provider_report_line SET transfer_id = $4
 WHERE provider = $1 AND report_id = $2 AND line = $3"""
@@ -178,6 +195,15 @@ async def match_lines(session: Session, statement: Statement) -> list[Booking]:
 async def note_booking(session: Session, statement: Statement, line: str, transfer: str) -> None:
     """The line was booked by this transfer, and never is again."""
     await session.execute(_BOOKED, statement.provider, statement.id, line, transfer)
+
+
+async def unheard_of(
+    session: Session, statement: Statement, lines: Sequence[Line]
+) -> list[Unheard]:
+    """Which of the lines tell of a payment of ours what its operations do not."""
+    named = [each.line for each in lines]
+    rows = await session.fetch(_UNHEARD, statement.provider, statement.id, named)
+    return [Unheard(row["line"], row["kind"], row["id"], row["provider_payment"]) for row in rows]
 
 
 async def count_lines(
