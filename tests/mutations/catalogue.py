@@ -10,6 +10,7 @@ _RUNTIME = "libs/runtime/src/comptoir_runtime"
 _RUNTIME_TESTS = "libs/runtime/tests/integration"
 _ORDERS = "services/orders/src/comptoir_orders"
 _ORDERS_TESTS = "services/orders/tests/integration"
+_ORDERS_MODEL = "services/orders/tests/unit/test_model.py -k breaks_an_invariant"
 _CART = "services/cart/src/comptoir_cart"
 _CART_TESTS = "services/cart/tests/integration"
 
@@ -241,6 +242,34 @@ ORDERS = (
         "            await patiently(lambda: self._stock.keep(run.data.reservation))\n",
         "            await patiently(self._stock.places)\n",
         f"{_ORDERS_TESTS}/test_refusals.py -k kept_before_the_order",
+    ),
+    Mutant(
+        "what is to be kept is not written before it is kept",
+        f"{_ORDERS}/domain/placement.py",
+        "BEFORE_ASKING = frozenset({State.SOURCED, State.AUTHORISED})",
+        "BEFORE_ASKING = frozenset({State.SOURCED})",
+        _ORDERS_MODEL,
+    ),
+    Mutant(
+        "a successor takes a refused lock for the end",
+        f"{_ORDERS}/operations/placing.py",
+        "asked == 1 and run.saved.version == 1 and",
+        "asked == 1 and",
+        _ORDERS_MODEL,
+    ),
+    Mutant(
+        "a lock that was asked for twice and refused is taken for the end",
+        f"{_ORDERS}/operations/placing.py",
+        "asked == 1 and run.saved.version == 1 and",
+        "run.saved.version == 1 and",
+        _ORDERS_MODEL,
+    ),
+    Mutant(
+        "a reservation whose answer was lost is not looked for",
+        f"{_ORDERS}/operations/undoing.py",
+        "run.data.reservation or await self._held(run)",
+        "run.data.reservation",
+        _ORDERS_MODEL,
     ),
     Mutant(
         "old news of a payment count as the newest",

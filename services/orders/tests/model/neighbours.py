@@ -31,6 +31,10 @@ class Way(StrEnum):
     """No answer in time; the request arrives some time later."""
     TWICE = "twice"
     """Answered; the request arrives a second time, some time later."""
+    NO = "no"
+    """Refused for a reason of the buyer's own: the cart was changed meanwhile. Of locks alone."""
+    LATE_NO = "late, then no"
+    """No answer in time; asked again, it is refused like that, and the first one arrives later."""
 
 
 class Held(StrEnum):
@@ -99,6 +103,8 @@ class Town:
     others: Others
     way: Way
     says: PaymentStatus
+    calls: int
+    """How often something was asked for in this step."""
 
     def become(self, now: Neighbours, others: Others, way: Way, says: PaymentStatus) -> None:
         """Starts anew from a moment."""
@@ -107,7 +113,7 @@ class Town:
         self.money = dict(now.money)
         self.late = set(now.late)
         self.told = set(now.told)
-        self.others, self.way, self.says = others, way, says
+        self.others, self.way, self.says, self.calls = others, way, says, 0
 
     def frozen(self) -> Neighbours:
         return Neighbours(
@@ -234,11 +240,14 @@ class Town:
             raise lost()
 
     def _call(self, *message: str) -> None:
+        self.calls += 1
         if self.way is Way.DROPPED:
             raise lost()
-        if self.way is Way.LATE:
+        if self.way is Way.LATE or (self.way is Way.LATE_NO and self.calls == 1):
             self.late.add(message)
             raise lost()
+        if self.way in (Way.NO, Way.LATE_NO):
+            raise refused("CART_CHANGED")
         if self.way is Way.TWICE:
             self.late.add(message)
         self.arrive(message)

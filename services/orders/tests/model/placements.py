@@ -21,7 +21,9 @@ from typing import Any, cast
 from comptoir_orders.clients import PaymentStatus
 from comptoir_orders.domain import schedule
 from comptoir_orders.domain.placement import (
+    FORWARD,
     TERMINAL,
+    UNDO,
     Outcome,
     State,
     is_parked,
@@ -49,6 +51,11 @@ from services.orders.tests.model.worlds import (
     Step,
     World,
 )
+
+_WAYS = tuple(way for way in Way if way not in (Way.NO, Way.LATE_NO))
+_BOUND_TO_WRITE = {State.CART_LOCKED, State.STOCK_KEPT}
+_TOO_LATE = _BOUND_TO_WRITE | {State.CREATED, State.SOURCED, State.AUTHORISED}
+"""Where a driver asks no more than questions until its next write; `_steps_at` sees to it."""
 
 
 class Placements:
@@ -98,7 +105,26 @@ class Placements:
         moves += self._to_the_row(world)
         moves += self._messages(world, others)
         moves += self._providers(world, others, tricks)
-        return moves
+        return [move._replace(world=self._told_apart(move.world)) for move in moves]
+
+    # --- what makes a difference ---------------------------------------------------------------
+
+    def _told_apart(self, world: World) -> World:
+        """The world without what cannot matter any more: worlds that differ in it only are one.
+
+        Where something could only have helped (news that come twice, or of money that is given up
+        already), the world without it stands for both.
+        """
+        row, around, drivers = world.row, world.around, world.drivers
+        if self.setting.fenced:
+            drivers = tuple(each for each in drivers if not _is_idle(each, row.time))
+        if row.state in UNDO:
+            row = row._replace(called_off=False)  # it cannot be placed any more
+        kept = {payment for payment, state in around.money if state == PaymentStatus.AUTHORISED}
+        heard = row.state is State.PLACED or (row.news and row.state not in TERMINAL)
+        told = frozenset() if heard else around.told & kept
+        void = world.void and any(state != PaymentStatus.ENDED for _, state in around.money)
+        return World(row, drivers, around._replace(told=told), void)
 
     # --- drivers -------------------------------------------------------------------------------
 
@@ -127,18 +153,26 @@ class Placements:
         asks = state in (State.STOCK_HELD, State.UNKNOWN)
         steps: dict[tuple[int, Step], str] = {}
         self._clock.moment = NOWS[time]
-        for way in Way:
+        for way in Way if state is State.CREATED else _WAYS:
             for says in PaymentStatus if asks else (PaymentStatus.AUTHORISED,):
                 self._town.become(around, others, way, says)
                 run = Run(self._saved[heard, first], state, self._known[document])
                 outcome = _finish(self._placing.outcome(run))
                 noted = self._number_of(replace(run.data, refusal=None))
                 step = Step(outcome, noted, self._town.frozen())
-                costs = int(way in (Way.LATE, Way.TWICE))
+                costs = int(way in (Way.LATE, Way.TWICE, Way.LATE_NO))
                 steps.setdefault((costs, step), f"{state} {way} {says}")
         found = [(name, costs, step) for (costs, step), name in steps.items()]
+        if _is_idle(Driver(state, document, False, heard), time):
+            assert all(self._asks_and_leaves(state, around, step) for _, _, step in found), at
         self._known_steps[at, around, others] = found
         return found
+
+    def _asks_and_leaves(self, state: State, around: Neighbours, step: Step) -> bool:
+        """Whether a step has changed nothing, and its driver has to write before it goes on."""
+        to = self.setting.moves[state][step.outcome]
+        leaves = is_written(state, to) or is_parked(state, to) or to in TERMINAL
+        return leaves and (step.around is None or step.around[:4] == around[:4])
 
     def _stepped(self, world: World, driver: Driver, step: Step | None) -> World:
         """What a step leaves; without one, its driver has lost the row and goes."""
@@ -164,7 +198,7 @@ class Placements:
             world = world._replace(void=world.void or late)
         world = world._replace(row=row)
         if goes_on:
-            heard = driver.heard or row.called_off
+            heard = state not in UNDO and (driver.heard or row.called_off)
             changed = driver._replace(state=state, document=document, heard=heard, first=False)
             return _instead(world, driver, changed)
         return _without(world, driver)
@@ -186,13 +220,13 @@ class Placements:
         if row.state not in TERMINAL:
             if not row.leased:
                 yield Move("taken up", _taken(world))
-            if self.setting.calling_off and not row.called_off:
+            if self.setting.calling_off and row.state not in UNDO and not row.called_off:
                 told = world._replace(row=row._replace(called_off=True))
                 yield Move("called off", told if row.leased else _taken(told))
         if row.state is State.PLACED and not _is_held(world):
             return
         if row.time < HOLD_OVER:
-            yield Move("time passes", world._replace(row=row._replace(time=row.time + 1)))
+            yield Move("time passes", world._replace(row=row._replace(time=HOLD_OVER)))
         for key, state in world.around.stock if row.time == HOLD_OVER else ():
             if state == Held.HELD:
                 stock = _changed(world.around.stock, key, Held.EXPIRED)
@@ -301,6 +335,15 @@ def _stopped(world: World, driver: Driver) -> list[Move]:
         Move(f"{driver.state} dies", _without(free, driver), crashes=1),
         Move(f"{driver.state} is stopped", zombie, crashes=1),
     ]
+
+
+def _is_idle(driver: Driver, time: int) -> bool:
+    """Whether an overtaken driver asks nothing of anybody before a write that is refused."""
+    if driver.current:
+        return False
+    if driver.heard and driver.state in FORWARD:
+        return True
+    return driver.state in (_BOUND_TO_WRITE if time == IN_TIME else _TOO_LATE)
 
 
 def _is_held(world: World) -> bool:

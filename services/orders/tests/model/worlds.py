@@ -13,8 +13,10 @@ Moves = Mapping[State, Mapping[Outcome, State]]
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 UNDONE = (State.FAILED, State.CANCELLED)
-IN_TIME, TOO_LATE, HOLD_OVER = range(3)
-NOWS = (BEGAN, BEGAN + timedelta(days=1), BEGAN + timedelta(days=1))
+IN_TIME, HOLD_OVER = range(2)
+"""Whether it is too late for everything, and what is held may run out: whenever it likes, so that a
+time at which it is too late and nothing runs out yet would add nothing."""
+NOWS = (BEGAN, BEGAN + timedelta(days=1))
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,16 @@ class TestPlacements:
             SMALL,
             replace(SMALL, calling_off=True, crowd=False),
             replace(SMALL, one_cart=True),
+            replace(SMALL, crashes=1),
+            replace(SMALL, crowd=False, crashes=1, tricks=1, calling_off=True),
         ],
-        ids=["in a crowd", "called off", "two tabs"],
+        ids=[
+            "in a crowd",
+            "called off",
+            "two tabs",
+            "a crash",
+            "alone, with a crash, a trick and called off",
+        ],
     )
     async def test_nothing_that_may_happen_breaks_an_invariant(self, setting: Setting) -> None:
         found = await explore(setting)
