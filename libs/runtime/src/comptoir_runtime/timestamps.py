@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from comptoir_runtime.errors import InvalidFields, Violation
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,3 +25,19 @@ def timestamp_or_none(moment: datetime | None) -> Timestamp | None:
 def moment_of(stamp: Timestamp) -> datetime:
     """With its time zone, UTC."""
     return stamp.ToDatetime(tzinfo=UTC)
+
+
+def asked_moment(request: Message, field: str) -> datetime | None:
+    """The moment a request names in a field, None when it names none.
+
+    Raises `InvalidFields` for what is no moment: before the year 1, after 9999, or with a fraction
+    of a second that is none.
+    """
+    if not request.HasField(field):
+        return None
+    try:
+        return moment_of(getattr(request, field))
+    except ValueError:
+        raise InvalidFields(
+            "the request is not valid", violations=[Violation(field, "is no moment")]
+        ) from None

@@ -7,7 +7,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comptoir_runtime.timestamps import moment_of, timestamp, timestamp_or_none
+from comptoir.events.v1.events_service_pb2 import DeadLetter
+from comptoir_runtime.errors import InvalidFields, Violation
+from comptoir_runtime.timestamps import asked_moment, moment_of, timestamp, timestamp_or_none
 
 
 class TestTimestamps:
@@ -33,3 +35,15 @@ class TestTimestamps:
     def test_none_stays_none(self) -> None:
         assert timestamp_or_none(None) is None
         assert timestamp_or_none(datetime(1970, 1, 2, tzinfo=UTC)) == Timestamp(seconds=86_400)
+
+    def test_what_is_asked_for_may_be_absent(self) -> None:
+        moment = datetime(2026, 3, 29, tzinfo=UTC)
+        assert asked_moment(DeadLetter(), "quarantine_time") is None
+        given = DeadLetter(quarantine_time=timestamp(moment))
+        assert asked_moment(given, "quarantine_time") == moment
+
+    @pytest.mark.parametrize("stamp", [Timestamp(seconds=2**60), Timestamp(nanos=-5)])
+    def test_what_is_no_moment_is_named(self, stamp: Timestamp) -> None:
+        with pytest.raises(InvalidFields) as refused:
+            asked_moment(DeadLetter(quarantine_time=stamp), "quarantine_time")
+        assert refused.value.violations == (Violation("quarantine_time", "is no moment"),)

@@ -1,7 +1,6 @@
 """Requests to values, placements to messages; orders and fulfilments as in the events."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from comptoir.orders.v1 import order_pb2
 from comptoir.orders.v1 import orders_service_pb2 as pb
@@ -21,7 +20,7 @@ from comptoir_runtime import money
 from comptoir_runtime.auth import Kind, Principal
 from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.errors import Violation
-from comptoir_runtime.timestamps import timestamp
+from comptoir_runtime.timestamps import asked_moment, timestamp
 
 __all__ = [
     "fulfilment_filter",
@@ -67,14 +66,16 @@ _FULFILMENT_STATES: dict[int, FulfilmentState] = {
 
 
 def order_filter(request: pb.ListOrdersRequest) -> OrderFilter:
-    """Which orders a request means; whose they may be is decided elsewhere."""
-    from_time, before = request.placed_from_time, request.placed_before_time
+    """Which orders a request means; whose they may be is decided elsewhere.
+
+    Raises `InvalidFields` for what is no moment.
+    """
     return OrderFilter(
         state=_ORDER_STATES.get(request.state),
         channel=request.channel or None,
         needs_review=request.needs_review,
-        placed_from=from_time.ToDatetime(UTC) if request.HasField("placed_from_time") else None,
-        placed_before=before.ToDatetime(UTC) if request.HasField("placed_before_time") else None,
+        placed_from=asked_moment(request, "placed_from_time"),
+        placed_before=asked_moment(request, "placed_before_time"),
     )
 
 

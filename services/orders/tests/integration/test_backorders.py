@@ -105,6 +105,22 @@ class TestBackorders:
             PROPOSED,
         ]
 
+    async def test_goods_that_come_for_an_order_that_is_given_up_are_nobodys(
+        self, shop: Shop
+    ) -> None:
+        """While payments are away that may take hours: told again and again it is an alarm."""
+        shop.town.stock.units = {LYON: {"KETTLE": 1, "LAMP": 0}}
+        shop.town.stock.beyond = {LYON: {"KETTLE": Beyond(5, DUE), "LAMP": Beyond(5, DUE)}}
+        shop.town.fails("keep", "void")
+        placement = await shop.place()
+        assert placement.state == order_pb2.Placement.STATE_RUNNING
+
+        await shop.harness.deliver(covered(placement.order))
+
+        with pytest.raises(RemoteFailure) as absent:
+            await shop.get(placement.order)
+        assert absent.value.reason == "ORDER_NOT_FOUND"
+
     async def test_news_of_another_location_or_owner_change_nothing(self, shop: Shop) -> None:
         order = await ordered(shop)
 

@@ -206,6 +206,16 @@ class TestListOrders:
         assert await listed(until) == [second, first]
         assert await listed(both) == [second]
 
+    @pytest.mark.parametrize("field", ["placed_from_time", "placed_before_time"])
+    async def test_62_what_is_no_moment_is_named(self, shop: Shop, field: str) -> None:
+        never = pb.ListOrdersRequest(**{field: Timestamp(seconds=2**60)})
+
+        with pytest.raises(RemoteFailure) as refused:
+            await shop.harness.call("ListOrders", never, shop.office)
+
+        assert refused.value.status.name == "INVALID_ARGUMENT"
+        assert [each.field for each in refused.value.violations] == [field]
+
     async def test_only_staff_name_another_customer(self, shop: Shop) -> None:
         with pytest.raises(RemoteFailure) as refused:
             await shop.harness.call(

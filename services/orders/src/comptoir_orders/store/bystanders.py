@@ -6,6 +6,7 @@ They never write its state, so a driver's version stays valid; a free lease may 
 from collections.abc import Sequence
 from datetime import datetime
 
+from comptoir_orders.domain.placement import UNDO
 from comptoir_orders.store.rows import READ, Lease, Process, process_of
 from comptoir_runtime.database import Row, Session
 
@@ -28,9 +29,11 @@ WITH nudged AS (
 SELECT state, next_run_at IS NULL AS ended, EXISTS (SELECT FROM nudged) AS nudged
 FROM process WHERE order_id = $1 AND kind = 'PLACEMENT'"""
 
+# What is being given up may take hours, and will never be an order.
 _IS_PLACED_NOW = """
 SELECT EXISTS (SELECT FROM process
-  WHERE order_id = $1 AND kind = 'PLACEMENT' AND next_run_at IS NOT NULL)"""
+  WHERE order_id = $1 AND kind = 'PLACEMENT' AND next_run_at IS NOT NULL
+    AND state <> ALL($2::text[]))"""
 
 _OVERDUE = f"""
 SELECT {READ} FROM process
@@ -77,8 +80,8 @@ async def nudge(session: Session, order: str) -> str | None:
 
 
 async def is_placed_now(session: Session, order: str) -> bool:
-    """Whether the placement of an order is still under way."""
-    found: bool = await session.fetchval(_IS_PLACED_NOW, order)
+    """Whether a placement that may still become this order is under way."""
+    found: bool = await session.fetchval(_IS_PLACED_NOW, order, sorted(UNDO))
     return found
 
 
