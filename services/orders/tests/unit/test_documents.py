@@ -67,6 +67,13 @@ def test_a_document_of_yesterday_gets_todays_defaults() -> None:
     assert read(PlacementData, old) == PlacementData(factories.intent())
 
 
+def test_a_document_of_tomorrow_is_read_without_what_it_adds() -> None:
+    written = orjson.loads(orjson.dumps(PLACEMENT))
+    written["intent"]["instalments"] = 3
+
+    assert read(PlacementData, {**written, "wrapping": {"kind": "gift"}}) == PLACEMENT
+
+
 def test_a_placement_of_before_there_were_several_tenders_goes_on() -> None:
     """Deployed while it waited for its payer: the payment it asked for is the one to ask about."""
     new = orjson.loads(orjson.dumps(PLACEMENT))

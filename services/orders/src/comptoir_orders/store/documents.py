@@ -14,7 +14,10 @@ _readers: dict[Any, _Reader] = {}
 
 
 def read(kind: type[T], document: Any) -> T:
-    """The value of dataclass `kind` that was written as `document`; missing fields get defaults."""
+    """The value of dataclass `kind` that was written as `document`; missing fields get defaults.
+
+    Fields that a later release has written are left out: its replicas may run beside us.
+    """
     reader = _readers.get(kind)
     if reader is None:
         reader = _readers[kind] = _reader(kind)
@@ -45,7 +48,8 @@ def _dataclass_reader(kind: Any) -> _Reader:
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
 
     def read_fields(document: dict[str, Any]) -> Any:
-        return kind(**{name: readers[name](value) for name, value in document.items()})
+        known = [(name, value) for name, value in document.items() if name in readers]
+        return kind(**{name: readers[name](value) for name, value in known})
 
     return read_fields
 
