@@ -61,7 +61,7 @@ class PlacementData:
     intent: Intent
     customer: str = ""
     channel: str = ""
-    """Where it is bought; empty in rows of before payments were told."""
+    """Where it is bought; empty in rows of before payments and stock were told."""
     currency: str = ""
     total: int = 0
     number: str = ""

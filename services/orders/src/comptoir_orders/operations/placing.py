@@ -230,7 +230,7 @@ class Placing:
                 lambda: self._stock.reserve(
                     run.reserve_key,
                     run.stock_owner,
-                    run.quote.channel,
+                    run.data.channel,
                     run.data.plan,
                     schedule.HOLD,
                 )

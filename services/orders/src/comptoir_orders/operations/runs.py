@@ -40,8 +40,12 @@ class Run:
 
     @property
     def reserve_key(self) -> str:
-        """Another plan is another request, and so is another channel."""
-        return f"{self.saved.id}/reserve/{self.data.plan_number}/{self.quote.channel}"
+        """Another plan is another request, and so is another channel.
+
+        In rows of before stock was told there is none: what was asked for then is asked for again.
+        """
+        key = f"{self.saved.id}/reserve/{self.data.plan_number}"
+        return f"{key}/{self.data.channel}" if self.data.channel else key
 
     @property
     def stock_owner(self) -> str:

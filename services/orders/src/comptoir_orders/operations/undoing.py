@@ -50,7 +50,7 @@ class Undo:
             return ""
         try:
             held = await self._stock.reserve(
-                run.reserve_key, run.stock_owner, run.quote.channel, run.data.plan, schedule.HOLD
+                run.reserve_key, run.stock_owner, run.data.channel, run.data.plan, schedule.HOLD
             )
         except Failure as failure:
             if failure.reason == errors.OutOfStock.reason:
