@@ -22,7 +22,7 @@ EARLIER = """EXISTS (
 UNTOLD = """{0}.provider_reference IN ('', {1}) AND {0}.means = '' AND {0}.state = 'succeeded'
   AND (SELECT line FROM provider_report_line WHERE operation_id = {0}.id LIMIT 1) IS NULL"""
 """Whether an operation has no reference but its payment's, and no line is matched to it: it is
-matched by its amount (ADR 0031). No fee was told with such a one."""
+matched by its amount (ADR 0030). No fee was told with such a one."""
 
 # What is looked up for each row is said with a limit: so it is by its index, one row after the
 # other until the page is full, whatever the planner thinks of how many there are.
