@@ -4,6 +4,7 @@ who consumed them.
 What happens when a standby takes over that had not received everything, or a backup is restored.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -268,10 +269,7 @@ class TestAnOlderCopyOfAConsumerOfStates:
     async def test_what_it_has_forgotten_comes_again_although_later_ones_have_come(
         self, world: World, neighbour: World
     ) -> None:
-        world.relay()
-        (task,) = neighbour.consume(STATE, policy=ATTENTIVE)
-        await world.emit(*states(["a", "b"], 1))
-        await until_known(neighbour, 2)
+        task = await told_two_states(world, neighbour)
         await world.emit(*states(["lost", "b"], 2))
         await neighbour.until_counts({"a": 1, "b": 2, "lost": 1})
         await until(lambda: neighbour.all_taken(STATES))
@@ -309,10 +307,7 @@ class TestAnOlderCopyOfAConsumerOfStates:
     async def test_who_knows_everything_is_told_nothing_again(
         self, world: World, neighbour: World
     ) -> None:
-        world.relay()
-        (task,) = neighbour.consume(STATE, policy=ATTENTIVE)
-        await world.emit(*states(["a", "b"], 1))
-        await until_known(neighbour, 2)
+        task = await told_two_states(world, neighbour)
         await stop(task)
         asked: list[bytes] = []
         listener = Listener(
@@ -348,6 +343,15 @@ async def forget(world: World, above: int, counts: dict[str, int]) -> None:
         for thing, count in counts.items():
             await session.execute("UPDATE thing SET count = $2 WHERE id = $1", thing, count)
     assert await world.counts() == counts
+
+
+async def told_two_states(world: World, neighbour: World) -> asyncio.Task[None]:
+    """Whoever consumes them has noted that both are known."""
+    world.relay()
+    (task,) = neighbour.consume(STATE, policy=ATTENTIVE)
+    await world.emit(*states(["a", "b"], 1))
+    await until_known(neighbour, 2)
+    return task
 
 
 async def until_known(world: World, sequence: int) -> None:
