@@ -277,15 +277,18 @@ class TestWithTheBus:
     async def test_stock_is_that_of_places_that_serve_the_channel(
         self, live: httpx.AsyncClient, shop: Shop, bus: Bus
     ) -> None:
+        await page(live, CATALOGUE)
         shop.stores[0].channels.append("store")
         told = inventory_events.LocationState(code="lyon", location=shop.stores[0])
-        await announce(bus, told, shop.stock_state("A"))
+        await announce(bus, told)
 
         async def served() -> bool:
             return bool((await page(live, PRODUCT))["availability"]["available"] == 1)
 
         await until(served)
         assert [each["available"] for each in (await page(live, PRODUCT))["stores"]] == [0, 1]
+        items = (await page(live, CATALOGUE))["items"]
+        assert [each["availability"]["available"] for each in items] == [1, 0, 0]
         in_store = await page(live, PRODUCT.replace("web", "store"))
         assert in_store["availability"]["available"] == 4
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from comptoir_gateway.cache.news import ANY_PRODUCT, topics
+from comptoir_gateway.cache.news import ANY_PRODUCT, LOCATIONS, topics
 from comptoir_gateway.problems import from_failure, invalid
 from comptoir_gateway.transcode.codec import array
 from comptoir_gateway.views.page import KeptPages, Page, query_of, visit_of
@@ -41,7 +41,7 @@ class CataloguePage:
             raise from_failure(failure) from None
         if not missing.parts:
             skus = [shown.sku for shown in listing.products]
-            changes = [ANY_PRODUCT, *topics("price", skus), *topics("stock", skus)]
+            changes = [ANY_PRODUCT, LOCATIONS, *topics("price", skus), *topics("stock", skus)]
             self._kept.keep(request, page, made, changes)
         return page.answer(request)
 
