@@ -120,6 +120,20 @@ class TestDecisions:
         numbers = [int(record.name[:4]) for record in self.RECORDS]
         assert numbers == list(range(1, len(numbers) + 1))
 
+    def test_those_that_are_named_are_there(self) -> None:
+        numbers = {record.name[:4] for record in self.RECORDS}
+        named = re.compile(r"(?:ADR |docs/adr/)(\d{4})(?:(?:,| and|, and) (\d{4}))?")
+        missing = {
+            f"{path.relative_to(ROOT)}: {number}"
+            for folder in ("docs", "infra", "libs", "protos", "services", "tests")
+            for path in (ROOT / folder).rglob("*")
+            if path.suffix in {".md", ".proto", ".py", ".yaml"}
+            for match in named.finditer(path.read_text())
+            for number in filter(None, match.groups())
+            if number not in numbers
+        }
+        assert missing == set()
+
     @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
     def test_each_is_one_page_of_the_same_parts(self, record: Path) -> None:
         lines = record.read_text().splitlines()
