@@ -202,6 +202,8 @@ class TestRevoking:
         await harness.deliver(_shipped(made.id, "A", 2))
         revoked = await _revoke(harness, made)
         assert revoked.state == stock_pb2.Reservation.STATE_CONSUMED
+        [told] = await harness.events(events_pb2.ReservationConsumed)
+        assert told.reservation == revoked
         assert await factories.figures(harness, "A") == (3, 0, 3)
         assert await factories.differences(harness) == []
 
