@@ -100,7 +100,7 @@ class TestGivingBack:
             asking = asyncio.create_task(
                 harness.call(name, request, harness.tokens.service("orders"))
             )
-            while not (asking.done() or await another.fetchval(WAITS)):  # noqa: ASYNC110 - PostgreSQL tells nobody
+            while not (asking.done() or await somebody_waits(harness)):  # noqa: ASYNC110 - PostgreSQL tells nobody
                 await asyncio.sleep(0.01)
         await asking
 
@@ -118,3 +118,24 @@ class TestKept:
             await harness.deliver(placed)
         [confirmed] = await harness.events(events_pb2.ReservationConfirmed)
         assert confirmed.reservation_id == made.id
+
+    async def test_the_news_of_an_order_that_gives_its_stock_back_meanwhile_are_no_failure(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 2)
+        made = await factories.reserve(harness, wanted("A", 2))
+        placed = orders_pb2.OrderPlaced(order_id="ord_1", reservation_id=made.id)
+        async with harness.transactions() as another:
+            await another.execute("UPDATE reservation SET state = 4 WHERE id = $1", made.id)
+            taking_in = asyncio.create_task(harness.deliver(placed))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await somebody_waits(harness):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                    await asyncio.sleep(0.01)
+        await taking_in
+        assert await harness.events(events_pb2.ReservationConfirmed) == []
+
+
+async def somebody_waits(harness: ServiceHarness) -> bool:
+    # In a transaction of its own: within one, PostgreSQL shows no connection that is younger.
+    async with harness.transactions.reading() as session:
+        return bool(await session.fetchval(WAITS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -55,7 +56,8 @@ async def keep_for_order(session: Session, board: Board, reservation_id: str) ->
     """
     found = await store.get(session, reservation_id)
     if found is None or found.state in (State.HELD, State.EXPIRED):
-        await confirm_reservation(session, board, reservation_id)
+        with suppress(errors.ReservationEnded):  # given back since that look
+            await confirm_reservation(session, board, reservation_id)
 
 
 async def extend_reservation(
