@@ -10,7 +10,10 @@ import pytest
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
+from comptoir_inventory.domain.locations import Wish
+from comptoir_inventory.events.feed import Feed
 from comptoir_inventory.operations import watching
+from comptoir_inventory.operations.board import Board
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
 from services.inventory.tests import factories
@@ -103,6 +106,58 @@ class TestWholeLocations:
                 await anext(harness.watch("WatchAvailability", request, token))
             assert refused.value.reason == reason
         assert [each.field for each in refused.value.violations] == ["skus"]
+
+
+class TestReadBeforeItIsTold:
+    """Somebody asks for a sku between its change, in another replica, and the news of it."""
+
+    async def test_who_listens_to_its_place_hears_of_it_all_the_same(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        board = board_of(harness)
+        with board.watching([], ["lyon"]) as watch:
+            watch.take()
+            [entry] = await board.availability(harness.transactions, ["A"], Wish())
+            board.glimpsed("A", entry.levels)
+            assert watch.take() == ["A"]
+
+    async def test_figures_are_known_when_who_listens_to_their_place_was_told(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        board = board_of(harness)
+        with board.watching([], ["lyon"]) as watch, board.watching([], ["paris"]):
+            [entry] = await board.availability(harness.transactions, ["A"], Wish())
+            assert not board.knows("A", entry.revision)
+            assert watch.is_new(entry)
+            assert board.knows("A", entry.revision)
+            assert not board.knows("A", entry.revision + 1)
+
+    async def test_what_becomes_of_a_place_concerns_what_is_not_in_memory_too(
+        self, harness: ServiceHarness
+    ) -> None:
+        board = board_of(harness)
+        with (
+            board.watching([], ["lyon"]) as watch,
+            board.watching([], ["paris"]) as elsewhere,
+        ):
+            watch.take()
+            elsewhere.take()
+            board.place_changed("lyon")
+            assert (watch.take(), elsewhere.take()) == (None, [])
+
+
+class LiveFeed(Feed):
+    """News come when a test brings them."""
+
+    live = True
+
+
+def board_of(harness: ServiceHarness) -> Board:
+    """What another replica shows."""
+    feed = LiveFeed(harness.service.runtime.bus)
+    return Board(feed, lambda: None, harness.clock.now)
 
 
 @asynccontextmanager

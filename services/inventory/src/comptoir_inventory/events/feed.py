@@ -21,7 +21,7 @@ class Listener(Protocol):
     """Who wants to hear."""
 
     def knows(self, sku: str, revision: int) -> bool:
-        """Whether this revision of a sku, or a newer one, was heard of before."""
+        """Whether this revision of a sku, or a newer one, is no news to anybody."""
 
     def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
         """Figures of a sku that some replica has published."""

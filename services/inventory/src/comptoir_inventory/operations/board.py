@@ -110,9 +110,15 @@ class Board:
     # --- what others have changed --------------------------------------------------------------
 
     def knows(self, sku: str, revision: int) -> bool:
-        """Whether this revision of a sku, or a newer one, was heard of before."""
+        """Whether this revision of a sku, or a newer one, was heard of before.
+
+        Not when it was only read, by somebody who asked: then who listens to a place where it is
+        new still has to hear of it.
+        """
         shown = self._known(sku)
-        return shown is not None and shown.revision >= revision
+        if shown is None or shown.revision < revision:
+            return False
+        return self._watches.all_know(sku, shown.levels)
 
     def heard(self, sku: str, levels: Sequence[Level], *, has_terms: bool) -> None:
         """Figures of a sku that some replica has published."""
@@ -131,6 +137,7 @@ class Board:
         if shown is not None:
             # Most are this process's own, whose answers stay as they are.
             if not any(map(shown.is_news, levels)):
+                self._watches.read(sku, [level.location for level in levels])
                 return
             shown.learn(levels, self._now())
         self._watches.changed(sku, [level.location for level in levels])
@@ -143,7 +150,8 @@ class Board:
         self._forget_places()
         for sku in [sku for sku, shown in self._skus.items() if code in shown.levels]:
             del self._skus[sku]
-            self._watches.changed_somewhere(sku)
+            self._watches.changed(sku, ())
+        self._watches.place_changed(code)
 
     def missed(self) -> None:
         """There may have been news that nobody heard: begins again."""

@@ -83,9 +83,8 @@ class Watches:
         """The figures of a sku at these locations are others."""
         for watch in self._by_sku.get(sku, ()):
             watch.changed(sku)
-        for location in locations:
-            for watch in self._by_location.get(location, ()):
-                watch.changed(sku)
+        for watch in self._at(locations):
+            watch.changed(sku)
 
     def changed_somewhere(self, sku: str) -> None:
         """What can be promised of a sku is another, perhaps where nobody says so any more."""
@@ -94,10 +93,31 @@ class Watches:
             if watch.knows(sku):
                 watch.changed(sku)
 
+    def read(self, sku: str, locations: Iterable[str]) -> None:
+        """The figures of a sku at these locations were known before anybody told of them.
+
+        Who named the sku looks again by themselves; who listens to a location does not.
+        """
+        for watch in self._at(locations):
+            watch.changed(sku)
+
+    def place_changed(self, location: str) -> None:
+        """Anything that a location has may be another."""
+        for watch in self._at([location]):
+            watch.again()
+
+    def all_know(self, sku: str, locations: Iterable[str]) -> bool:
+        """Whether everybody who listens to these locations was told of a sku."""
+        return all(watch.knows(sku) for watch in self._at(locations))
+
     def again(self) -> None:
         """There may be news that nobody heard."""
         for watch in self._everybody(self._by_sku) | self._everybody(self._by_location):
             watch.again()
+
+    def _at(self, locations: Iterable[str]) -> Iterator[Watch]:
+        for location in locations:
+            yield from self._by_location.get(location, ())
 
     @staticmethod
     def _everybody(kept: dict[str, set[Watch]]) -> set[Watch]:
