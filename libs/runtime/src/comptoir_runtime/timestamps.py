@@ -27,17 +27,25 @@ def moment_of(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def asked_moment(request: Message, field: str) -> datetime | None:
-    """The moment a request names in a field, None when it names none.
+def given_moment(stamp: Timestamp, path: str) -> datetime:
+    """The moment a request names at `path`.
 
     Raises `InvalidFields` for what is no moment: before the year 1, after 9999, or with a fraction
     of a second that is none.
     """
-    if not request.HasField(field):
-        return None
     try:
-        return moment_of(getattr(request, field))
+        return moment_of(stamp)
     except ValueError:
         raise InvalidFields(
-            "the request is not valid", violations=[Violation(field, "is no moment")]
+            "the request is not valid", violations=[Violation(path, "is no moment")]
         ) from None
+
+
+def asked_moment(message: Message, field: str, path: str = "") -> datetime | None:
+    """The moment a request names in a field below `path`, None when it names none.
+
+    Raises `InvalidFields` as `given_moment` does.
+    """
+    if not message.HasField(field):
+        return None
+    return given_moment(getattr(message, field), f"{path}.{field}" if path else field)

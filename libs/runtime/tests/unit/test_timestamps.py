@@ -47,3 +47,6 @@ class TestTimestamps:
         with pytest.raises(InvalidFields) as refused:
             asked_moment(DeadLetter(quarantine_time=stamp), "quarantine_time")
         assert refused.value.violations == (Violation("quarantine_time", "is no moment"),)
+        with pytest.raises(InvalidFields) as refused:
+            asked_moment(DeadLetter(quarantine_time=stamp), "quarantine_time", "letters[2]")
+        assert [each.field for each in refused.value.violations] == ["letters[2].quarantine_time"]

@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from comptoir.cart.v1 import cart_pb2
+from comptoir.cart.v1 import cart_pb2, price_pb2
 from comptoir_cart.convert.basics import minor_of, text_of
 from comptoir_cart.convert.carts import cart_to, delivery_from
+from comptoir_cart.convert.prices import coupon_from, price_list_from
 from comptoir_cart.domain.pricing import price_cart
 from comptoir_runtime.errors import InvalidFields, Violation
 from services.cart.tests.factories import (
@@ -50,6 +51,27 @@ class TestMinorOf:
         with pytest.raises(InvalidFields) as refused:
             minor_of(money(text), "prices[3].amount")
         assert [each.field for each in refused.value.violations] == ["prices[3].amount.amount"]
+
+
+class TestMoments:
+    @pytest.mark.parametrize("field", ["valid_from_time", "valid_to_time"])
+    @pytest.mark.parametrize(
+        ("read", "message", "path"),
+        [
+            (price_list_from, price_pb2.PriceList(code="sale"), "price_list"),
+            (coupon_from, price_pb2.Coupon(code="SALE", percent="10"), "coupon"),
+        ],
+        ids=["price list", "coupon"],
+    )
+    def test_what_is_no_moment_is_named(
+        self, read: Any, message: Any, path: str, field: str
+    ) -> None:
+        wrong = type(message)()
+        wrong.CopyFrom(message)
+        getattr(wrong, field).seconds = 2**60
+        with pytest.raises(InvalidFields) as refused:
+            read(wrong)
+        assert [each.field for each in refused.value.violations] == [f"{path}.{field}"]
 
 
 class TestDelivery:

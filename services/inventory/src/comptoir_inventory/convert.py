@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf.message import Message
-
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_inventory.domain.imports import File, Mode, Outcome, Piece
@@ -26,6 +24,7 @@ from comptoir_inventory.events.resources import (
     transfer_to,
 )
 from comptoir_runtime.addresses import address_of, point_of
+from comptoir_runtime.timestamps import asked_moment, given_moment
 
 # Resources are written the same in answers and in events.
 __all__ = [
@@ -130,8 +129,8 @@ def policy_from(message: stock_pb2.SellingPolicy) -> Policy:
     return Policy(
         message.sku,
         Backorder(message.backorder),
-        _moment_from(message, "backorder_until_time"),
-        _moment_from(message, "preorder_time"),
+        asked_moment(message, "backorder_until_time", "policy"),
+        asked_moment(message, "preorder_time", "policy"),
         message.max_per_order,
     )
 
@@ -145,9 +144,9 @@ def supply_from(messages: Iterable[stock_pb2.Supply]) -> list[Supply]:
             each.reference,
             each.quantity,
             Source(each.source),
-            each.expected_time.ToDatetime(tzinfo=UTC),
+            given_moment(each.expected_time, f"supply[{number}].expected_time"),
         )
-        for each in messages
+        for number, each in enumerate(messages)
     ]
 
 
@@ -212,13 +211,6 @@ def supply_after(values: Sequence[Any]) -> tuple[datetime, str, str, str]:
 def supply_position(supply: Supply) -> list[str]:
     """What `supply_after` reads."""
     return [supply.expected_at.isoformat(), supply.sku, supply.location, supply.reference]
-
-
-def _moment_from(message: Message, field: str) -> datetime | None:
-    if not message.HasField(field):
-        return None
-    moment: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
-    return moment
 
 
 def location_from(message: stock_pb2.Location) -> Location:

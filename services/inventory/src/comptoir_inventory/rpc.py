@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
@@ -38,6 +37,7 @@ from comptoir_runtime.rpc import (
     stream,
     upload,
 )
+from comptoir_runtime.timestamps import given_moment
 
 # Positions of movements are 64-bit: below this one is everything.
 BEYOND = 2**63 - 1
@@ -199,7 +199,7 @@ class InventoryServicer:
             request.destination,
             convert.transfer_lines_from(request.lines),
             request.reference,
-            request.expected_time.ToDatetime(tzinfo=UTC),
+            given_moment(request.expected_time, "expected_time"),
             _actor(call),
         )
         return convert.transfer_to(sent)

@@ -175,6 +175,13 @@ class TestTransfer:
         assert [each.field for each in refusal.value.violations] == ["lines[1].sku"]
         assert await factories.figures(harness, "A") == (3, 0, 3)
 
+    async def test_what_is_no_moment_is_named(self, harness: ServiceHarness) -> None:
+        sending = factories.transfer_request("A", 2, origin="lyon", destination="paris")
+        sending.expected_time.seconds = 2**60
+        with pytest.raises(RemoteFailure) as refusal:
+            await harness.call("TransferStock", sending, harness.tokens.staff(WRITER))
+        assert [each.field for each in refusal.value.violations] == ["expected_time"]
+
     async def test_what_is_promised_does_not_leave(self, harness: ServiceHarness) -> None:
         await factories.stocked(harness, "A", 5)
         await factories.create_location(harness, "paris")

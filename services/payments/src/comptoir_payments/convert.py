@@ -1,7 +1,7 @@
 """Contract ↔ values, both ways; no decisions."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from comptoir.payments.v1 import payment_pb2, purse_pb2, report_pb2
 from comptoir.payments.v1 import payments_service_pb2 as pb
@@ -29,7 +29,7 @@ from comptoir_payments.domain.statements import (
 )
 from comptoir_runtime.errors import InvalidFields, Violation
 from comptoir_runtime.money import exponent, from_minor, to_minor
-from comptoir_runtime.timestamps import timestamp
+from comptoir_runtime.timestamps import asked_moment, given_moment, timestamp
 
 DEFAULT_CURRENCY = "EUR"
 _LINE_KINDS = {report_pb2.ReportLine.Kind.Value(f"KIND_{each.name}"): each for each in LineKind}
@@ -72,12 +72,14 @@ def optional_amount(
 
 def refunding(request: pb.RefundPaymentRequest) -> Refunding:
     given = request.consent if request.HasField("consent") else None
-    consent = given and Consent(given.given_by, given.give_time.ToDatetime(UTC), given.text_version)
+    consent = given and Consent(
+        given.given_by, given_moment(given.give_time, "consent.give_time"), given.text_version
+    )
     return Refunding(request.reason, request.means, consent)
 
 
 def issue(request: pb.IssueGiftCardRequest) -> Issue:
-    expires = request.expire_time.ToDatetime(UTC) if request.HasField("expire_time") else None
+    expires = asked_moment(request, "expire_time")
     amount = above_zero(request.amount)
     return Issue(amount, request.amount.currency, expires, request.order)
 
@@ -158,7 +160,8 @@ def credit_account(account: Purse) -> purse_pb2.CreditAccount:
 
 def provider_report(request: pb.ImportProviderReportRequest) -> tuple[Statement, list[Line]]:
     """Raises `InvalidFields` naming the line."""
-    starts, ends = request.start_time.ToDatetime(UTC), request.end_time.ToDatetime(UTC)
+    starts = given_moment(request.start_time, "start_time")
+    ends = given_moment(request.end_time, "end_time")
     if ends <= starts:
         raise _invalid("end_time", "must be after start_time")
     if len({each.line for each in request.lines}) < len(request.lines):
@@ -197,7 +200,7 @@ def _line(number: int, line: report_pb2.ReportLine) -> Line:
         currency=line.amount.currency,
         amount=amount,
         fee=fee,
-        booked_at=line.book_time.ToDatetime(UTC),
+        booked_at=given_moment(line.book_time, f"lines[{number}].book_time"),
     )
 
 
@@ -226,9 +229,7 @@ def discrepancies(found: Iterable[Discrepancy], token: str) -> pb.ListDiscrepanc
 
 def moment(request: pb.GetTrialBalanceRequest) -> datetime | None:
     """The moment asked for; None when absent."""
-    if not request.HasField("as_of_time"):
-        return None
-    return request.as_of_time.ToDatetime(UTC)
+    return asked_moment(request, "as_of_time")
 
 
 def trial_balance(

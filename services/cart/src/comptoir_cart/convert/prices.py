@@ -11,12 +11,13 @@ from comptoir_cart.domain.prices import Price, PriceList, ResolvedPrice
 from comptoir_cart.domain.promotions import Coupon, normal_code
 from comptoir_cart.domain.shipping import ShippingRule
 from comptoir_runtime.money import exponent, from_minor
-from comptoir_runtime.timestamps import moment_of, timestamp_or_none
+from comptoir_runtime.timestamps import asked_moment, timestamp_or_none
 
 _FULL_PERCENT = 10_000
 
 
 def price_list_from(message: pb.PriceList) -> PriceList:
+    """Raises `InvalidFields` for what is no moment."""
     return PriceList(
         code=message.code,
         currency=message.currency,
@@ -24,10 +25,8 @@ def price_list_from(message: pb.PriceList) -> PriceList:
         channel=message.channel,
         customer_group=message.customer_group,
         priority=message.priority,
-        valid_from=moment_of(message.valid_from_time)
-        if message.HasField("valid_from_time")
-        else None,
-        valid_to=moment_of(message.valid_to_time) if message.HasField("valid_to_time") else None,
+        valid_from=asked_moment(message, "valid_from_time", "price_list"),
+        valid_to=asked_moment(message, "valid_to_time", "price_list"),
     )
 
 
@@ -103,10 +102,8 @@ def coupon_from(message: pb.Coupon) -> Coupon:
         minimum_subtotal=minimum,
         usage_limit=message.usage_limit,
         usage_limit_per_customer=message.usage_limit_per_customer,
-        valid_from=moment_of(message.valid_from_time)
-        if message.HasField("valid_from_time")
-        else None,
-        valid_to=moment_of(message.valid_to_time) if message.HasField("valid_to_time") else None,
+        valid_from=asked_moment(message, "valid_from_time", "coupon"),
+        valid_to=asked_moment(message, "valid_to_time", "coupon"),
     )
 
 
