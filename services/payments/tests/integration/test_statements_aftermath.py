@@ -217,6 +217,26 @@ class TestUnheardOf:
 
 
 class TestLater:
+    async def test_a_line_that_an_older_version_took_in_is_matched_when_it_comes_again(
+        self, harness: ServiceHarness
+    ) -> None:
+        payment = await authorise(harness)
+        line = factories.line(payment.provider_reference, "10.00", "0.10")
+        await take_in(harness, line)
+        await capture(harness, payment.id, "10.00")
+        async with harness.transactions() as session:
+            await session.execute("UPDATE provider_report_line SET provider_payment = ''")
+            await session.execute(
+                "UPDATE operation SET provider_reference = $1 WHERE kind = 'capture'",
+                payment.provider_reference,
+            )
+
+        answer = await take_in(harness, line)
+
+        assert (answer.new_count, answer.matched_count) == (0, 1)
+        assert await found(harness) == []
+        assert (await balances(harness))["provider_fees:sandbox"] == "0.10"
+
     async def test_lines_that_came_first_are_explained_in_their_order(
         self, harness: ServiceHarness, psp: Psp
     ) -> None:

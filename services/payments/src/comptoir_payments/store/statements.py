@@ -47,6 +47,12 @@ WHERE (known.kind, known.provider_reference, known.currency, known.amount, known
   (given.kind, given.reference, given.currency, given.amount, given.fee, given.booked_at)
   OR known.provider_payment NOT IN ('', given.payment)
 LIMIT 1"""
+# Lines that an older version took in name no payment: they do once they come again.
+_NAME_PAYMENTS = f"""
+UPDATE provider_report_line known SET provider_payment = given.payment
+FROM {_GIVEN}
+WHERE known.provider = $1 AND known.report_id = $2 AND known.line = given.line
+  AND known.provider_payment = '' AND given.payment <> ''"""
 
 # All lines of the report that match nothing yet: an operation may have ended since they came.
 # That the operation's reference is not empty follows, but only said is it found by its index.
@@ -174,6 +180,7 @@ async def add_lines(session: Session, statement: Statement, lines: Sequence[Line
                 "a line that was imported before says something else now",
                 metadata={"line": changed},
             )
+        await session.execute(_NAME_PAYMENTS, *given)
     return len(added)
 
 
