@@ -5,6 +5,7 @@ What happens when a standby takes over that had not received everything, or a ba
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -243,7 +244,10 @@ class TestAnOlderCopyOfAConsumer:
 
         await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "later"], 1))
 
-    async def test_who_knows_everything_asks_in_vain(self, world: World, neighbour: World) -> None:
+    async def test_who_knows_everything_asks_in_vain(
+        self, world: World, neighbour: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO, logger="comptoir_runtime.outbox")
         world.relay()
         neighbour.consume(HAPPENED, policy=ATTENTIVE)
         await world.emit(*facts("a", "b"), sample.ThingEnded(thing_id="a"))
@@ -261,6 +265,8 @@ class TestAnOlderCopyOfAConsumer:
         assert len(asked) > 2
         await world.until_published()
         assert (await world.stream(FACTS))["messages"] == 3
+        assert "this process publishes" in caplog.text
+        assert "on request" not in caplog.text  # each process asks every ten minutes
 
 
 class TestAnOlderCopyOfAConsumerOfStates:

@@ -242,7 +242,8 @@ class Relay:
             asked.left = left
             return True
         self._asked.popleft()
-        _log.info("published %d events again, on request", asked.count)
+        if asked.count:  # who asks whether there is more mostly has everything
+            _log.info("published %d events again, on request", asked.count)
         if asked.answer_to:
             await self._bus.client.publish(asked.answer_to, str(asked.count).encode())
         return bool(self._asked)
