@@ -69,7 +69,7 @@ async def test_discounts_parcels_and_refunds_add_up(
 
     path = f"/v1/payments/{order['payments'][0]}:refund"
     part = {"amount": money(currency, too_fine)}
-    refused(await shop.admin.send("POST", path, body=part), 400, field="amount")
+    refused(await shop.admin.send("POST", path, body=part), 400, field="amount.amount")
     await shop.admin.post(path, {"amount": money(currency, a_part)})
     assert (await shop.admin.post(path, {}))["refundedAmount"] == owed
     books = await shop.admin.get(f"/v1/ledger:trialBalance?currency={currency}")

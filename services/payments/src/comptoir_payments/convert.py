@@ -108,7 +108,7 @@ def amount_to_pay(request: pb.ListPaymentMethodsRequest) -> int | None:
 
 def above_zero(amount: Money) -> int:
     """Minor units; raises `InvalidFields` unless there are any."""
-    minor = to_minor(amount)
+    minor = to_minor(amount, "amount")
     if minor <= 0:
         raise _invalid("amount", "must be above zero")
     return minor

@@ -8,12 +8,28 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from comptoir.payments.v1 import payments_service_pb2 as pb
+from comptoir.type.v1.money_pb2 import Money
 from comptoir_payments import convert
 from comptoir_runtime.errors import InvalidFields
 from services.payments.tests import factories
 from services.payments.tests.unit.values import NOW
 
 NEVER = Timestamp(seconds=2**60)
+
+
+class TestAmounts:
+    @pytest.mark.parametrize(
+        ("amount", "field"),
+        [
+            (Money(amount="1.5", currency="EUR"), "amount.amount"),
+            (Money(amount="1.50", currency="EUX"), "amount.currency"),
+            (Money(amount="0.00", currency="EUR"), "amount"),
+        ],
+    )
+    def test_what_cannot_be_paid_is_named_whole(self, amount: Money, field: str) -> None:
+        with pytest.raises(InvalidFields) as refused:
+            convert.issue(pb.IssueGiftCardRequest(amount=amount))
+        assert [each.field for each in refused.value.violations] == [field]
 
 
 class TestMoments:
