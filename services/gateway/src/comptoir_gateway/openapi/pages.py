@@ -156,7 +156,7 @@ def page_paths() -> dict[str, dict[str, Any]]:
         },
         "/v1/webhooks/payments/{provider}": {"post": _webhook()},
         "/healthz": _plain("getHealth", "Whether the gateway answers"),
-        "/readyz": _plain("getReadiness", "Whether requests can be sent here", "503"),
+        "/readyz": _readiness(),
         "/.well-known/jwks.json": _plain(
             "getJwks", "The keys that verify access tokens (RFC 7517)"
         ),
@@ -215,6 +215,12 @@ def _plain(name: str, summary: str, *problems: str) -> dict[str, Any]:
             "security": [],
         }
     }
+
+
+def _readiness() -> dict[str, Any]:
+    asked = _plain("getReadiness", "Whether requests can be sent here", "503")["get"]
+    whole = "`all` asks for all services; else one that is ready is enough."
+    return {"get": {**asked, "parameters": [_query("require", whole, "all")]}}
 
 
 def _path(name: str, text: str) -> Schema:
