@@ -192,8 +192,6 @@ async def _take_note(
             outcome.status,
             payment=payment.id,
             reference=outcome.reference,
-            state="open",
-            now=session.clock.now(),
         )
 
 
@@ -206,6 +204,4 @@ async def _compare_books(session: Session, payment: Payment, operation: Operatio
         operation.failure_code,
         payment=payment.id,
         reference=payment.provider_reference,
-        state="open",
-        now=session.clock.now(),
     )

@@ -60,7 +60,6 @@ async def take_notice(session: Session, notice: Notice, wake: Callable[[], None]
         payment=None if payment is None else payment.id,
         reference=report.reference,
         state=state,
-        now=session.clock.now(),
     )
     if new and state == OPEN:
         session.after_commit(wake)

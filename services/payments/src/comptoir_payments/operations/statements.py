@@ -51,8 +51,6 @@ async def _look(session: Session, statement: Statement, lines: Sequence[Line]) -
             each.kind,
             payment=each.payment,
             reference=each.reference,
-            state="open",
-            now=session.clock.now(),
         )
 
 

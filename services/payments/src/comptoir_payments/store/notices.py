@@ -67,10 +67,10 @@ async def keep_notice(
     *,
     payment: str | None,
     reference: str,
-    state: str,
-    now: datetime,
+    state: str = "open",
 ) -> bool:
     """Writes a notice down, `open` to be looked into; False when it is known already."""
+    now = session.clock.now()
     due = now if state == "open" else None
     values = (provider, event, kind, payment, reference, state, due, now)
     return await session.fetchval(_KEEP, *values) is not None
