@@ -47,13 +47,20 @@ async def found(harness: ServiceHarness) -> list[tuple[str, str, str]]:
     return [(name, each.line, each.payment) for name, each in zip(names, pages[0], strict=True)]
 
 
+async def taken_and_given_back(
+    harness: ServiceHarness,
+) -> tuple[Payment, Payment]:
+    """A payment of which 12.00 was refunded: before that, and after it."""
+    payment = await taken(harness)
+    await refund(harness, payment.id, "12.00")
+    return payment, await get(harness, payment.id)
+
+
 class TestMatching:
     async def test_m5_all_that_happened_is_matched_and_booked_once(
         self, harness: ServiceHarness, psp: Psp
     ) -> None:
-        payment = await taken(harness)
-        await refund(harness, payment.id, "12.00")
-        refunded = await get(harness, payment.id)
+        payment, refunded = await taken_and_given_back(harness)
         await happened(harness, psp, payment, "fail_refund", 500)
         await happened(harness, psp, payment, "dispute", 1000)
         await happened(harness, psp, payment, "win_dispute")
@@ -145,9 +152,7 @@ class TestMatching:
     async def test_as_many_as_there_were_are_matched_and_not_one_more(
         self, harness: ServiceHarness, psp: Psp
     ) -> None:
-        payment = await taken(harness)
-        await refund(harness, payment.id, "12.00")
-        refunded = await get(harness, payment.id)
+        payment, refunded = await taken_and_given_back(harness)
         for _ in range(2):
             await happened(harness, psp, payment, "fail_refund", 400)
         first, second, third = (about(payment, Kind.KIND_REVERSAL, "4.00") for _ in range(3))
@@ -240,9 +245,7 @@ class TestLater:
     async def test_lines_that_came_first_are_explained_in_their_order(
         self, harness: ServiceHarness, psp: Psp
     ) -> None:
-        payment = await taken(harness)
-        await refund(harness, payment.id, "12.00")
-        refunded = await get(harness, payment.id)
+        payment, refunded = await taken_and_given_back(harness)
         known = (
             factories.line(reference(payment)),
             factories.line(reference(refunded), "12.00", kind=Kind.KIND_REFUND),
