@@ -4,8 +4,8 @@ Events are published again; those that could not be handled are listed and
 handled once more.
 """
 
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from comptoir.events.v1 import events_service_pb2 as pb
@@ -30,7 +30,14 @@ _STATES = {
     DISCARDED: pb.DeadLetter.STATE_DISCARDED,
 }
 _NAMES = {number: name for name, number in _STATES.items()}
-_BEGINNING = ("2000-01-01T00:00:00+00:00", str(UUID(int=0)))
+
+
+class _Position(NamedTuple):
+    first_at: datetime
+    id: UUID
+
+
+_BEGINNING = _Position(datetime(2000, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 class Replayer(Protocol):
@@ -67,19 +74,15 @@ class EventsService:
     async def ListDeadLetters(  # noqa: N802 - named by the proto
         self, request: pb.ListDeadLettersRequest, call: Call
     ) -> pb.ListDeadLettersResponse:
-        page = paging.parse(request)
-        moment, event_id = page.after or _BEGINNING
-        after = (datetime.fromisoformat(moment), UUID(event_id))
+        page = paging.parse(request, _Position)
         state = _NAMES.get(request.state, QUARANTINED)
-        rows = await self._dead_letters.page(call.session, state, after, page.size + 1)
-        response = pb.ListDeadLettersResponse(
-            dead_letters=[_letter(row, row["state"]) for row in rows[: page.size]]
+        rows = await self._dead_letters.page(
+            call.session, state, page.after or _BEGINNING, page.limit
         )
-        if len(rows) > page.size:
-            last = rows[page.size - 1]
-            values = (last["first_at"].isoformat(), str(last["id"]))
-            response.next_page_token = paging.token(values, request)
-        return response
+        shown, token = page.cut(rows, lambda row: _Position(row["first_at"], row["id"]))
+        return pb.ListDeadLettersResponse(
+            dead_letters=[_letter(row, row["state"]) for row in shown], next_page_token=token
+        )
 
     @step
     async def RedriveDeadLetter(  # noqa: N802 - named by the proto

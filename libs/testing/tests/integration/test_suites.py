@@ -27,6 +27,7 @@ from libs.testing.tests.sample.service import (
     Forgetful,
     Shelf,
     Skipping,
+    Trusting,
     sample,
 )
 
@@ -105,6 +106,13 @@ class TestPaging:
         async with run(Skipping) as harness:
             with pytest.raises(AssertionError):
                 await Paging().test_single_item_pages_give_each_item_once(
+                    PROCEDURES["ListBooks"], harness
+                )
+
+    async def test_a_made_up_position_that_is_believed_is_noticed(self, run: Run) -> None:
+        async with run(Trusting) as harness:
+            with pytest.raises(AssertionError):
+                await Paging().test_a_page_token_with_a_made_up_position_is_refused(
                     PROCEDURES["ListBooks"], harness
                 )
 

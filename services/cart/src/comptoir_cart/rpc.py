@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from datetime import datetime
 
 from comptoir.cart.v1 import cart_pb2, price_pb2
 from comptoir.cart.v1 import cart_service_pb2 as pb
 from comptoir_cart.convert import carts as to_carts
 from comptoir_cart.convert import prices as to_prices
 from comptoir_cart.domain.carts import DEFAULT_CURRENCY, State
-from comptoir_cart.domain.priced import PricedCart
 from comptoir_cart.domain.pricing import Rules
 from comptoir_cart.operations import carts, checkouts, merchandising, prices
 from comptoir_runtime import paging
@@ -47,17 +45,20 @@ class CartServicer:
 
     @query
     async def ListCarts(self, request: pb.ListCartsRequest, call: Call) -> pb.ListCartsResponse:
-        page = paging.parse(request, default=20)
+        page = paging.parse(request, paging.Moment, default=20)
         found = await carts.list_carts(
             call.session,
             self._rules,
             call.principal,
             customer=request.customer,
             state=State(request.state) if request.state else None,
-            after=(datetime.fromisoformat(page.after[0]), page.after[1]) if page.after else None,
-            limit=page.size + 1,
+            after=page.after,
+            limit=page.limit,
         )
-        return _page_of_carts(found, page.size, request, self._locales(call))
+        shown, token = page.cut(found, carts.position)
+        return pb.ListCartsResponse(
+            carts=to_carts.carts_to(shown, self._locales(call)), next_page_token=token
+        )
 
     @stream
     async def WatchCart(
@@ -231,14 +232,12 @@ class CartServicer:
     async def ListPriceLists(
         self, request: pb.ListPriceListsRequest, call: Call
     ) -> pb.ListPriceListsResponse:
-        page = paging.parse(request)
-        found = await prices.list_price_lists(call.session, _after_code(page), page.size + 1)
-        shown = found[: page.size]
+        page = paging.parse(request, paging.Name)
+        (after,) = page.after or ("",)
+        found = await prices.list_price_lists(call.session, after, page.limit)
+        shown, token = page.cut(found, lambda price_list: paging.Name(price_list.code))
         return pb.ListPriceListsResponse(
-            price_lists=[to_prices.price_list_to(each) for each in shown],
-            next_page_token=paging.token([shown[-1].code], request)
-            if len(found) > page.size
-            else "",
+            price_lists=map(to_prices.price_list_to, shown), next_page_token=token
         )
 
     @step
@@ -256,14 +255,12 @@ class CartServicer:
     async def ListCoupons(
         self, request: pb.ListCouponsRequest, call: Call
     ) -> pb.ListCouponsResponse:
-        page = paging.parse(request)
-        found = await merchandising.list_coupons(call.session, _after_code(page), page.size + 1)
-        shown = found[: page.size]
+        page = paging.parse(request, paging.Name)
+        (after,) = page.after or ("",)
+        found = await merchandising.list_coupons(call.session, after, page.limit)
+        shown, token = page.cut(found, lambda coupon: paging.Name(coupon.code))
         return pb.ListCouponsResponse(
-            coupons=[to_prices.coupon_to(each) for each in shown],
-            next_page_token=paging.token([shown[-1].code], request)
-            if len(found) > page.size
-            else "",
+            coupons=map(to_prices.coupon_to, shown), next_page_token=token
         )
 
     @step
@@ -275,20 +272,3 @@ class CartServicer:
 
     def _locales(self, call: Call) -> Sequence[str]:
         return (call.locale, self._default_locale) if call.locale else (self._default_locale,)
-
-
-def _page_of_carts(
-    found: Sequence[PricedCart], size: int, request: pb.ListCartsRequest, locales: Sequence[str]
-) -> pb.ListCartsResponse:
-    shown = found[:size]
-    token = ""
-    if len(found) > size:
-        last = shown[-1].cart
-        token = paging.token([last.updated_at.isoformat(), last.id], request)
-    return pb.ListCartsResponse(
-        carts=[to_carts.cart_to(priced, locales) for priced in shown], next_page_token=token
-    )
-
-
-def _after_code(page: paging.Page) -> str:
-    return str(page.after[0]) if page.after else ""

@@ -91,30 +91,23 @@ class CustomersServicer:
     async def FindCustomers(
         self, request: pb.FindCustomersRequest, call: Call
     ) -> pb.FindCustomersResponse:
-        page = paging.parse(request, default=20)
-        after = str(page.after[0]) if page.after else ""
-        found = await people.find_customers(call.session, request.query, after, page.size + 1)
-        shown = found[: page.size]
+        page = paging.parse(request, paging.Name, default=20)
+        (after,) = page.after or ("",)
+        found = await people.find_customers(call.session, request.query, after, page.limit)
+        shown, token = page.cut(found, lambda customer: paging.Name(customer.number))
         return pb.FindCustomersResponse(
-            customers=[convert.customer_to(customer) for customer in shown],
-            next_page_token=paging.token([shown[-1].number], request) if found[page.size :] else "",
+            customers=map(convert.customer_to, shown), next_page_token=token
         )
 
     @query
     async def GetTimeline(
         self, request: pb.GetTimelineRequest, call: Call
     ) -> pb.GetTimelineResponse:
-        page = paging.parse(request)
+        page = paging.parse(request, paging.Moment)
         meant = people.customer_meant(call.principal, request.customer, people.READ)
-        after = (page.after[0], page.after[1]) if page.after else None
-        found = await timeline.get_timeline(call.session, meant, after, page.size + 1)
-        shown = found[: page.size]
-        return pb.GetTimelineResponse(
-            touches=[convert.touch_to(touch) for touch in shown],
-            next_page_token=paging.token([shown[-1].happened_at.isoformat(), shown[-1].id], request)
-            if found[page.size :]
-            else "",
-        )
+        found = await timeline.get_timeline(call.session, meant, page.after, page.limit)
+        shown, token = page.cut(found, lambda touch: paging.Moment(touch.happened_at, touch.id))
+        return pb.GetTimelineResponse(touches=map(convert.touch_to, shown), next_page_token=token)
 
     @step
     async def CreateStaffMember(
@@ -136,11 +129,10 @@ class CustomersServicer:
     async def ListStaffMembers(
         self, request: pb.ListStaffMembersRequest, call: Call
     ) -> pb.ListStaffMembersResponse:
-        page = paging.parse(request)
-        after = str(page.after[0]) if page.after else ""
-        found = await people.list_staff_members(call.session, after, page.size + 1)
-        shown = found[: page.size]
+        page = paging.parse(request, paging.Name)
+        (after,) = page.after or ("",)
+        found = await people.list_staff_members(call.session, after, page.limit)
+        shown, token = page.cut(found, lambda member: paging.Name(member.email))
         return pb.ListStaffMembersResponse(
-            staff_members=[convert.staff_member_to(member) for member in shown],
-            next_page_token=paging.token([shown[-1].email], request) if found[page.size :] else "",
+            staff_members=map(convert.staff_member_to, shown), next_page_token=token
         )

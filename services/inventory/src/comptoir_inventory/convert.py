@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable
 
 from comptoir.inventory.v1 import inventory_service_pb2 as pb
 from comptoir.inventory.v1 import stock_pb2
@@ -46,9 +44,7 @@ __all__ = [
     "reserved_from",
     "safety_from",
     "sale_from",
-    "supply_after",
     "supply_from",
-    "supply_position",
     "supply_to",
     "transfer_lines_from",
     "transfer_to",
@@ -56,7 +52,6 @@ __all__ = [
 ]
 
 MOST_READY = 20_000
-BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 def wish_from(request: pb.GetAvailabilityRequest) -> Wish:
@@ -198,19 +193,6 @@ def check_to(
             for sku, location, figure, kept, expected in differences
         ],
     )
-
-
-def supply_after(values: Sequence[Any]) -> tuple[datetime, str, str, str]:
-    """Where a page of supply goes on."""
-    if not values:
-        return BEFORE_ALL, "", "", ""
-    moment, sku, location, reference = values
-    return datetime.fromisoformat(moment), sku, location, reference
-
-
-def supply_position(supply: Supply) -> list[str]:
-    """What `supply_after` reads."""
-    return [supply.expected_at.isoformat(), supply.sku, supply.location, supply.reference]
 
 
 def location_from(message: stock_pb2.Location) -> Location:

@@ -218,13 +218,12 @@ class InventoryServicer:
     async def ListTransfers(
         self, request: pb.ListTransfersRequest, call: Call
     ) -> pb.ListTransfersResponse:
-        page = paging.parse(request)
-        before = str(page.after[0]) if page.after else ""
-        found = await transfers.list_transfers(call.session, request.state, before, page.size + 1)
-        shown = found[: page.size]
+        page = paging.parse(request, paging.Name)
+        (before,) = page.after or ("",)
+        found = await transfers.list_transfers(call.session, request.state, before, page.limit)
+        shown, token = page.cut(found, lambda transfer: paging.Name(transfer.id))
         return pb.ListTransfersResponse(
-            transfers=map(convert.transfer_to, shown),
-            next_page_token=paging.token([shown[-1].id], request) if found[page.size :] else "",
+            transfers=map(convert.transfer_to, shown), next_page_token=token
         )
 
     @step
@@ -253,19 +252,12 @@ class InventoryServicer:
 
     @query
     async def ListSupply(self, request: pb.ListSupplyRequest, call: Call) -> pb.ListSupplyResponse:
-        page = paging.parse(request)
-        after = convert.supply_after(page.after)
+        page = paging.parse(request, selling.Position)
         found = await selling.list_supply(
-            call.session, request.sku, request.location, after, page.size + 1
+            call.session, request.sku, request.location, page.after, page.limit
         )
-        shown = found[: page.size]
-        more = bool(found[page.size :])
-        return pb.ListSupplyResponse(
-            supply=map(convert.supply_to, shown),
-            next_page_token=paging.token(convert.supply_position(shown[-1]), request)
-            if more
-            else "",
-        )
+        shown, token = page.cut(found, selling.position)
+        return pb.ListSupplyResponse(supply=map(convert.supply_to, shown), next_page_token=token)
 
     @upload
     async def ImportStock(
@@ -285,15 +277,15 @@ class InventoryServicer:
     async def ListMovements(
         self, request: pb.ListMovementsRequest, call: Call
     ) -> pb.ListMovementsResponse:
-        page = paging.parse(request)
-        before = int(page.after[0]) if page.after else BEYOND
+        page = paging.parse(request, paging.Number)
+        (before,) = page.after or (BEYOND,)
         found = await stock.list_movements(
-            call.session, request.sku, request.location, before, page.size + 1
+            call.session, request.sku, request.location, before, page.limit
         )
-        shown = found[: page.size]
+        shown, token = page.cut(found, lambda numbered: paging.Number(numbered[0]))
         return pb.ListMovementsResponse(
             movements=[convert.movement_to(movement) for _, movement in shown],
-            next_page_token=paging.token([shown[-1][0]], request) if found[page.size :] else "",
+            next_page_token=token,
         )
 
     @step
@@ -322,13 +314,12 @@ class InventoryServicer:
     async def ListLocations(
         self, request: pb.ListLocationsRequest, call: Call
     ) -> pb.ListLocationsResponse:
-        page = paging.parse(request)
-        after = str(page.after[0]) if page.after else ""
-        found = await locations.list_locations(call.session, request.kind, after, page.size + 1)
-        shown = found[: page.size]
+        page = paging.parse(request, paging.Name)
+        (after,) = page.after or ("",)
+        found = await locations.list_locations(call.session, request.kind, after, page.limit)
+        shown, token = page.cut(found, lambda location: paging.Name(location.code))
         return pb.ListLocationsResponse(
-            locations=[convert.location_to(location) for location in shown],
-            next_page_token=paging.token([shown[-1].code], request) if found[page.size :] else "",
+            locations=map(convert.location_to, shown), next_page_token=token
         )
 
     def _outcome(self, decided: Answer) -> Outcome:

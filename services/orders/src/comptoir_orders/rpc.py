@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from google.protobuf.message import Message
 
@@ -83,18 +82,14 @@ class OrdersServicer:
 
     @query
     async def ListOrders(self, request: pb.ListOrdersRequest, call: Call) -> pb.ListOrdersResponse:
-        page = paging.parse(request, default=20)
-        orders, last = await reading.list_orders(
-            call.session,
-            call.principal,
-            request.customer,
-            convert.order_filter(request),
-            page.size,
-            _position(page),
+        page = paging.parse(request, paging.Moment, default=20)
+        wanted = convert.order_filter(request)
+        found = await reading.list_orders(
+            call.session, call.principal, request.customer, wanted, page.limit, page.after
         )
+        shown, token = page.cut(found, lambda order: paging.Moment(order.placed_at, order.id))
         return pb.ListOrdersResponse(
-            orders=[convert.order_message(order) for order in orders],
-            next_page_token=_token(last, request),
+            orders=map(convert.order_message, shown), next_page_token=token
         )
 
     @stream
@@ -137,13 +132,14 @@ class OrdersServicer:
     async def ListFulfilments(
         self, request: pb.ListFulfilmentsRequest, call: Call
     ) -> pb.ListFulfilmentsResponse:
-        page = paging.parse(request)
-        found, last = await reading.list_fulfilments(
-            call.session, convert.fulfilment_filter(request), page.size, _position(page)
+        page = paging.parse(request, paging.Moment)
+        found = await reading.list_fulfilments(
+            call.session, convert.fulfilment_filter(request), page.limit, page.after
         )
+        shown, token = page.cut(found, reading.position)
         return pb.ListFulfilmentsResponse(
-            fulfilments=[convert.fulfilment_message(each) for each in found],
-            next_page_token=_token(last, request),
+            fulfilments=[convert.fulfilment_message(each.fulfilment) for each in shown],
+            next_page_token=token,
         )
 
     @step
@@ -180,11 +176,11 @@ class OrdersServicer:
     async def ListOverdueProcesses(
         self, request: pb.ListOverdueProcessesRequest, call: Call
     ) -> pb.ListOverdueProcessesResponse:
-        page = paging.parse(request)
-        found, last = await overdue.list_overdue(call.session, page.size, _position(page))
+        page = paging.parse(request, paging.Moment)
+        found = await overdue.list_overdue(call.session, page.limit, page.after)
+        shown, token = page.cut(found, lambda process: paging.Moment(process.deadline, process.id))
         return pb.ListOverdueProcessesResponse(
-            processes=[convert.process_message(each) for each in found],
-            next_page_token=_token(last, request),
+            processes=map(convert.process_message, shown), next_page_token=token
         )
 
 
@@ -205,11 +201,3 @@ def _patience(call: Call) -> float:
     if remaining is None:
         return _LONGEST_WAIT_SECONDS
     return min(_LONGEST_WAIT_SECONDS, max(0.0, remaining - _MARGIN_SECONDS))
-
-
-def _token(last: reading.Position | None, request: paging.PageRequest) -> str:
-    return "" if last is None else paging.token((last[0].isoformat(), last[1]), request)
-
-
-def _position(page: paging.Page) -> reading.Position | None:
-    return (datetime.fromisoformat(page.after[0]), page.after[1]) if page.after else None

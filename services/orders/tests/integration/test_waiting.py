@@ -348,8 +348,7 @@ class TestReview:
 
 async def listed(database: Database) -> Sequence[Process]:
     async with database.transactions.reading() as session:
-        found, _ = await list_overdue(session, 10, None)
-    return found
+        return await list_overdue(session, 10, None)
 
 
 class TestUndo:

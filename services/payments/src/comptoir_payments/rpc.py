@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from comptoir.payments.v1 import payment_pb2, purse_pb2
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir_payments import convert
+from comptoir_payments.domain.statements import Key
 from comptoir_payments.errors import ProviderNotFound
 from comptoir_payments.events import gift_card_message, payment_message
 from comptoir_payments.operations import purses, reading
@@ -106,16 +107,11 @@ class PaymentsService:
     async def ListPayments(
         self, request: pb.ListPaymentsRequest, call: Call
     ) -> pb.ListPaymentsResponse:
-        page = paging.parse(request)
-        before = str(page.after[0]) if page.after else ""
-        found = await reading.list_payments(call.session, request.order, before, page.size + 1)
-        shown = found[: page.size]
-        return pb.ListPaymentsResponse(
-            payments=[payment_message(payment) for payment in shown],
-            next_page_token=paging.token([shown[-1].id], request)
-            if len(found) > len(shown)
-            else "",
-        )
+        page = paging.parse(request, paging.Name)
+        (before,) = page.after or ("",)
+        found = await reading.list_payments(call.session, request.order, before, page.limit)
+        shown, token = page.cut(found, lambda payment: paging.Name(payment.id))
+        return pb.ListPaymentsResponse(payments=map(payment_message, shown), next_page_token=token)
 
     @step
     async def HandleWebhook(
@@ -204,14 +200,11 @@ class PaymentsService:
     async def ListDiscrepancies(
         self, request: pb.ListDiscrepanciesRequest, call: Call
     ) -> pb.ListDiscrepanciesResponse:
-        page = paging.parse(request)
+        page = paging.parse(request, Key)
         found = await list_discrepancies(
-            call.session, request.provider, request.report, page.after, page.size + 1
+            call.session, request.provider, request.report, page.after, page.limit
         )
-        shown = found[: page.size]
-        more = len(found) > len(shown)
-        token = paging.token(shown[-1].key, request) if more else ""
-        return convert.discrepancies(shown, token)
+        return convert.discrepancies(*page.cut(found, lambda discrepancy: discrepancy.key))
 
     @query
     async def GetTrialBalance(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from comptoir_payments.domain.statements import Compared, Difference
+from comptoir_payments.domain.statements import NO_TIME, Compared, Difference
 
 SAME = Compared(
     number=7,
@@ -40,7 +40,7 @@ def test_each_difference_is_named_in_the_order_of_the_list(
     found = list(replace(SAME, **change).differences())
 
     assert [each.kind for each in found] == kinds
-    assert [each.key for each in found] == [(7, kind) for kind in kinds]
+    assert [each.key for each in found] == [(7, NO_TIME, kind) for kind in kinds]
     assert sorted(each.key for each in found) == [each.key for each in found]
 
 

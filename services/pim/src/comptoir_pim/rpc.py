@@ -1,6 +1,6 @@
 """The procedures: a message in, one call, a message out."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -23,14 +23,11 @@ from comptoir_pim.store.answers import first_answer
 from comptoir_pim.store.structure import Structures, list_categories
 from comptoir_runtime import idempotency, mask, paging
 from comptoir_runtime.database import Session
-from comptoir_runtime.errors import InvalidPageToken
 from comptoir_runtime.rpc import Call, process, query, step, upload
 
 T = TypeVar("T")
 
 # Beyond these no token was made here, and the database has no such numbers.
-_MAX_POSITION = 2**63
-_MAX_LINE = 2**31
 _SERVICE = pb.DESCRIPTOR.services_by_name["PimService"].full_name
 
 _CATEGORY_FIELDS = {"label", "position", "parent"}
@@ -51,12 +48,13 @@ class PimServicer:
     async def ListPublishedProducts(
         self, request: pb.ListPublishedProductsRequest, call: Call
     ) -> Answer:
-        page = paging.parse(request, default=20)
+        page = paging.parse(request, paging.Number, default=20)
+        (after,) = page.after or (0,)
         selection = convert.selection(request, call.locale)
         found = await published.list_published_products(
-            call.session, self._structures, selection, _position(page), page.size + 1
+            call.session, self._structures, selection, after, page.limit
         )
-        shown, token = _cut(found, page, request, lambda each: each[0])
+        shown, token = page.cut(found, lambda each: paging.Number(each[0]))
         return convert.page_of_documents((document for _, document in shown), token)
 
     @query
@@ -73,9 +71,9 @@ class PimServicer:
     async def ListCategories(
         self, request: pb.ListCategoriesRequest, call: Call
     ) -> pb.ListCategoriesResponse:
-        page = paging.parse(request, default=100, maximum=500)
-        found = await list_categories(call.session, request.tree, _code(page), page.size + 1)
-        shown, token = _cut(found, page, request, lambda each: each.code)
+        page = paging.parse(request, paging.Name, default=100, maximum=500)
+        found = await list_categories(call.session, request.tree, _code(page), page.limit)
+        shown, token = page.cut(found, lambda each: paging.Name(each.code))
         return pb.ListCategoriesResponse(
             categories=[convert.category(each) for each in shown], next_page_token=token
         )
@@ -84,10 +82,10 @@ class PimServicer:
     async def ListChannels(
         self, request: pb.ListChannelsRequest, call: Call
     ) -> pb.ListChannelsResponse:
-        page = paging.parse(request, default=100, maximum=500)
+        page = paging.parse(request, paging.Name, default=100, maximum=500)
         known = await self._structures.current(call.session)
-        found = structure.page_of(known.channels, _code(page), page.size + 1)
-        shown, token = _cut(found, page, request, lambda each: each.code)
+        found = structure.page_of(known.channels, _code(page), page.limit)
+        shown, token = page.cut(found, lambda each: paging.Name(each.code))
         return pb.ListChannelsResponse(
             channels=[convert.channel(each) for each in shown], next_page_token=token
         )
@@ -120,10 +118,10 @@ class PimServicer:
     async def ListAttributes(
         self, request: pb.ListAttributesRequest, call: Call
     ) -> pb.ListAttributesResponse:
-        page = paging.parse(request, default=100, maximum=500)
+        page = paging.parse(request, paging.Name, default=100, maximum=500)
         known = await self._structures.current(call.session)
-        found = structure.page_of(known.attributes, _code(page), page.size + 1)
-        shown, token = _cut(found, page, request, lambda each: each.code)
+        found = structure.page_of(known.attributes, _code(page), page.limit)
+        shown, token = page.cut(found, lambda each: paging.Name(each.code))
         return pb.ListAttributesResponse(
             attributes=[convert.attribute(each, known) for each in shown], next_page_token=token
         )
@@ -132,10 +130,10 @@ class PimServicer:
     async def ListFamilies(
         self, request: pb.ListFamiliesRequest, call: Call
     ) -> pb.ListFamiliesResponse:
-        page = paging.parse(request, default=100, maximum=500)
+        page = paging.parse(request, paging.Name, default=100, maximum=500)
         known = await self._structures.current(call.session)
-        found = structure.page_of(known.families, _code(page), page.size + 1)
-        shown, token = _cut(found, page, request, lambda each: each.code)
+        found = structure.page_of(known.families, _code(page), page.limit)
+        shown, token = page.cut(found, lambda each: paging.Name(each.code))
         return pb.ListFamiliesResponse(
             families=[convert.family(each, known) for each in shown], next_page_token=token
         )
@@ -152,12 +150,12 @@ class PimServicer:
     async def ListProducts(
         self, request: pb.ListProductsRequest, call: Call
     ) -> pb.ListProductsResponse:
-        page = paging.parse(request)
+        page = paging.parse(request, paging.Name)
         catalogue = await self._catalogue(call.session)
         found = await products.list_products(
-            call.session, catalogue, request.family, request.category, _code(page), page.size + 1
+            call.session, catalogue, request.family, request.category, _code(page), page.limit
         )
-        shown, token = _cut(found, page, request, lambda each: each.product.sku)
+        shown, token = page.cut(found, lambda each: paging.Name(each.product.sku))
         listed = [convert.product(each, catalogue.structure) for each in shown]
         return pb.ListProductsResponse(products=listed, next_page_token=token)
 
@@ -229,15 +227,13 @@ class PimServicer:
     async def ListImportErrors(
         self, request: pb.ListImportErrorsRequest, call: Call
     ) -> pb.ListImportErrorsResponse:
-        page = paging.parse(request, default=100, maximum=500)
+        page = paging.parse(request, imports.Position, default=100, maximum=500)
         found = await imports.list_import_errors(
-            call.session, request.import_id, _place(page), page.size + 1
+            call.session, request.import_id, page.after, page.limit
         )
-        shown = found[: page.size]
-        last = shown[-1] if len(found) > page.size else None
-        token = paging.token([last.ordinal, last.line, last.number], request) if last else ""
+        shown, token = page.cut(found, imports.position)
         return pb.ListImportErrorsResponse(
-            errors=[convert.import_error(each) for each in shown], next_page_token=token
+            errors=map(convert.import_error, shown), next_page_token=token
         )
 
     async def _catalogue(self, session: Session) -> Catalogue:
@@ -262,44 +258,5 @@ async def _repeatable(
     return convert.serialised(stored)
 
 
-def _cut(
-    found: Sequence[T],
-    page: paging.Page,
-    request: paging.PageRequest,
-    key: Callable[[T], str | int],
-) -> tuple[Sequence[T], str]:
-    """The rows of the page, and the token of the next one when there are more."""
-    shown = found[: page.size]
-    return shown, paging.token([key(shown[-1])], request) if len(found) > page.size else ""
-
-
-def _code(page: paging.Page) -> str:
-    match page.after:
-        case ():
-            return ""
-        case (str(code),):
-            return code
-    raise _foreign()
-
-
-def _position(page: paging.Page) -> int:
-    match page.after:
-        case ():
-            return 0
-        case (int(position),) if 0 <= position < _MAX_POSITION:
-            return position
-    raise _foreign()
-
-
-def _place(page: paging.Page) -> tuple[int, int, int]:
-    """File, line and number of an error."""
-    match page.after:
-        case ():
-            return -1, 0, 0
-        case (int(file), int(line), int(number)) if max(map(abs, page.after)) < _MAX_LINE:
-            return file, line, number
-    raise _foreign()
-
-
-def _foreign() -> InvalidPageToken:
-    return InvalidPageToken("the page token is not one of this list")
+def _code(page: paging.Page[paging.Name]) -> str:
+    return page.after[0] if page.after else ""

@@ -8,10 +8,9 @@ from google.protobuf.message import Message
 from comptoir.pim.v1 import pim_service_pb2 as pb
 from comptoir.pim.v1 import structure_pb2
 from comptoir.type.v1.localised_text_pb2 import LocalisedText
-from comptoir_runtime import paging
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
-from services.pim.tests.factories import catalogue, imported, only, staff
+from services.pim.tests.factories import catalogue, staff
 
 NUL = "a\x00b"
 _LABEL = LocalisedText(texts={"fr_FR": NUL})
@@ -81,21 +80,3 @@ class TestBadInput:
 
         request = pb.GetPublishedProductRequest(product="POLO", locale="%'\u200b")
         assert (await harness.call("GetPublishedProduct", request)).locale == "fr_FR"
-
-    async def test_a_forged_page_token_is_refused(self, harness: ServiceHarness) -> None:
-        await catalogue(harness)
-        for values in (["text"], [1, 2], [None], [2**63]):
-            request = pb.ListPublishedProductsRequest()
-            request.page_token = paging.token(values, request)
-            with pytest.raises(RemoteFailure) as caught:
-                await harness.call("ListPublishedProducts", request)
-            assert caught.value.reason == "INVALID_PAGE_TOKEN", values
-
-    async def test_a_forged_token_of_errors_is_refused(self, harness: ServiceHarness) -> None:
-        done = await imported(harness, only("categories", "code", "ha ts"))
-        for values in (["text", 1, 2], [1], [1, 2, 2**31]):
-            request = pb.ListImportErrorsRequest(import_id=done.id)
-            request.page_token = paging.token(values, request)
-            with pytest.raises(RemoteFailure) as caught:
-                await harness.call("ListImportErrors", request, staff(harness))
-            assert caught.value.reason == "INVALID_PAGE_TOKEN", values

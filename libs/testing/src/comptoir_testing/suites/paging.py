@@ -1,5 +1,9 @@
 """Pages: each item once, in one order, whatever the size."""
 
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+
 import grpc
 from google.protobuf.message import Message
 
@@ -10,6 +14,7 @@ from comptoir_testing.suites.base import ProcedureSuite, accepted, changed, refu
 _MOST_PAGES = 200
 _HUGE = 2_000_000_000
 _MADE_UP = "garbage"
+_NO_VALUES: tuple[object, ...] = (None, True, [], 2**63, "\0")
 
 
 class PagingSuite(ProcedureSuite):
@@ -73,6 +78,18 @@ class PagingSuite(ProcedureSuite):
 
         refused(outcome, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
 
+    async def test_a_page_token_with_a_made_up_position_is_refused(
+        self, procedure: Procedure, harness: ServiceHarness
+    ) -> None:
+        request, token = await self.arranged(procedure, harness)
+        _, following = await self._page(procedure, harness, changed(request, page_size=1), token)
+
+        for made_up in _with_made_up_positions(following):
+            asked = changed(request, page_size=1, page_token=made_up)
+            outcome = await harness.outcome(procedure, asked, token)
+
+            refused(outcome, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN")
+
     async def _page(
         self, procedure: Procedure, harness: ServiceHarness, request: Message, token: str | None
     ) -> tuple[list[bytes], str]:
@@ -81,6 +98,21 @@ class PagingSuite(ProcedureSuite):
         response = procedure.response_type.FromString(body)
         items = getattr(response, procedure.items.name)
         return [_bytes_of(item) for item in items], getattr(response, "next_page_token")  # noqa: B009 - of any response
+
+
+def _with_made_up_positions(token: str) -> Iterator[str]:
+    """The token with values that no row has: of other kinds, and more than can be kept."""
+    body = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    start = body.index(b"[")
+    digest, values = body[:start], json.loads(body[start:])
+    yield _token(digest, [*values, "more"])
+    for index in range(len(values)):
+        for wrong in _NO_VALUES:
+            yield _token(digest, [*values[:index], wrong, *values[index + 1 :]])
+
+
+def _token(digest: bytes, values: list[object]) -> str:
+    return urlsafe_b64encode(digest + json.dumps(values).encode()).rstrip(b"=").decode()
 
 
 def _bytes_of(item: Message | str) -> bytes:

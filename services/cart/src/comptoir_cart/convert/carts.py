@@ -1,6 +1,6 @@
 """Carts, quotes and deliveries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from comptoir.cart.v1 import cart_pb2 as pb
@@ -13,6 +13,11 @@ from comptoir_runtime import etag
 from comptoir_runtime.errors import InvalidFields, Violation
 from comptoir_runtime.money import from_minor
 from comptoir_runtime.timestamps import timestamp_or_none
+
+
+def carts_to(carts: Iterable[PricedCart], locales: Sequence[str]) -> Iterator[pb.Cart]:
+    """Each as `cart_to` has it."""
+    return (cart_to(priced, locales) for priced in carts)
 
 
 def cart_to(priced: PricedCart, locales: Sequence[str]) -> pb.Cart:

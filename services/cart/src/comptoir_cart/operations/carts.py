@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from comptoir_cart import events
 from comptoir_cart.domain import carts as domain
@@ -23,6 +22,7 @@ from comptoir_runtime.bus import Bus
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import PermissionDenied
 from comptoir_runtime.money import exponent
+from comptoir_runtime.paging import Moment
 
 # Signals may be lost: a watcher looks for itself after this time.
 REREAD_SECONDS = 15.0
@@ -79,7 +79,7 @@ async def list_carts(
     *,
     customer: str,
     state: State | None,
-    after: tuple[datetime, str] | None,
+    after: Moment | None,
     limit: int,
 ) -> Sequence[PricedCart]:
     """Carts of the caller or of a seller's customer, last changed first."""
@@ -91,6 +91,11 @@ async def list_carts(
         else:
             found.append(price_cart(cart, await market_for(session, cart), rules))
     return found
+
+
+def position(priced: PricedCart) -> Moment:
+    """Where a cart stands in its list."""
+    return Moment(priced.cart.updated_at, priced.cart.id)
 
 
 async def watch_cart(

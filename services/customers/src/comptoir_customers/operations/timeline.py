@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from comptoir_customers.domain.timeline import Touch
 from comptoir_customers.store import timeline as store
 from comptoir_runtime.database import Session
+from comptoir_runtime.paging import Moment
 
-END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+_END_OF_TIME = Moment(datetime(9999, 1, 1, tzinfo=UTC), "")
 
 
 def remember(session: Session, touch: Touch) -> None:
@@ -23,8 +24,7 @@ def claim(session: Session, visitor: str, customer: str) -> None:
 
 
 async def get_timeline(
-    session: Session, subject: str, after: tuple[str, str] | None, size: int
+    session: Session, subject: str, after: Moment | None, size: int
 ) -> list[Touch]:
-    """Touches, newest first, after the one with this time (ISO text) and id."""
-    before = (END_OF_TIME, "") if after is None else (datetime.fromisoformat(after[0]), after[1])
-    return await store.page(session, subject, *before, size)
+    """Touches after a position, newest first."""
+    return await store.page(session, subject, *(after or _END_OF_TIME), size)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from comptoir_inventory import errors
 from comptoir_inventory.domain.selling import Backorder, Policy, Supply
@@ -17,6 +18,18 @@ from comptoir_runtime import etag
 from comptoir_runtime.database import Session, Transactions
 
 RELEASED_AT_ONCE = 50
+
+
+class Position(NamedTuple):
+    """Where supply stands in its list."""
+
+    expected_at: datetime
+    sku: str
+    location: str
+    reference: str
+
+
+_FIRST = Position(datetime.min.replace(tzinfo=UTC), "", "", "")
 
 
 async def set_selling_policy(
@@ -57,10 +70,15 @@ async def expect(session: Session, board: Board, supply: Sequence[Supply]) -> No
 
 
 async def list_supply(
-    session: Session, sku: str, location: str, after: tuple[datetime, str, str, str], size: int
+    session: Session, sku: str, location: str, after: Position | None, size: int
 ) -> list[Supply]:
-    """What is expected, soonest first."""
-    return await store.page(session, sku, location, after, size)
+    """What is expected after a position, soonest first."""
+    return await store.page(session, sku, location, after or _FIRST, size)
+
+
+def position(supply: Supply) -> Position:
+    """Where it stands in its list."""
+    return Position(supply.expected_at, supply.sku, supply.location, supply.reference)
 
 
 async def tell_releases(transactions: Transactions, board: Board, since: datetime) -> datetime:

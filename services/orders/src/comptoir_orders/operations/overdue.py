@@ -10,6 +10,7 @@ from comptoir_orders.store import bystanders
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import measuring, telemetry
 from comptoir_runtime.database import Session
+from comptoir_runtime.paging import Moment
 from comptoir_runtime.telemetry import names
 
 log = logging.getLogger(__name__)
@@ -18,9 +19,7 @@ _overdue = telemetry.counter(names.PROCESS_OVERDUE)
 for _kind in Kind:  # what was never told as 0 has not increased when it is first told
     _overdue.add(0, (_kind,))
 
-Position = tuple[datetime, str]
-"""Deadline and id of the last item of a page."""
-_FIRST: Position = (datetime(2000, 1, 1, tzinfo=UTC), "")
+_FIRST = Moment(datetime(2000, 1, 1, tzinfo=UTC), "")
 
 
 def watch(process: Process, trouble: str, now: datetime) -> None:
@@ -40,18 +39,14 @@ def watch(process: Process, trouble: str, now: datetime) -> None:
         )
 
 
-async def list_overdue(
-    session: Session, size: int, after: Position | None
-) -> tuple[Sequence[Process], Position | None]:
-    """A page, the longest overdue first, and where the next one begins.
+async def list_overdue(session: Session, size: int, after: Moment | None) -> Sequence[Process]:
+    """Processes after a position, the longest overdue first.
 
     What goes forward has a deadline of minutes and is undone after it; what must be undone or
     carried out is due within an hour, and tried for ever.
     """
     before = session.clock.now() - schedule.OVERDUE
-    found = await bystanders.overdue(session, before, size + 1, after or _FIRST)
-    last = found[size - 1] if len(found) > size else None
-    return found[:size], None if last is None else (last.deadline, last.id)
+    return await bystanders.overdue(session, before, size, after or _FIRST)
 
 
 async def measure(session: Session) -> None:

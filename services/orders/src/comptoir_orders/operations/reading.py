@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from comptoir_orders import errors
-from comptoir_orders.domain.fulfilments import Fulfilment
 from comptoir_orders.domain.numbers import canonical
 from comptoir_orders.domain.orders import Order
 from comptoir_orders.domain.processes import Kind
@@ -17,9 +15,7 @@ from comptoir_orders.store.processes import Process
 from comptoir_runtime.auth import Kind as CallerKind
 from comptoir_runtime.auth import Principal
 from comptoir_runtime.database import Session
-
-Position = tuple[datetime, str]
-"""Time and id of the last item of a page."""
+from comptoir_runtime.paging import Moment
 
 READ_ORDERS = "orders.read"
 ASSIST = "carts.assist"
@@ -61,23 +57,23 @@ async def list_orders(
     customer: str,
     wanted: order_store.Filter,
     size: int,
-    after: Position | None,
-) -> tuple[Sequence[Order], Position | None]:
-    """A page, newest first, and where the next one begins. Customers see their own, staff all."""
+    after: Moment | None,
+) -> Sequence[Order]:
+    """Orders after a position, newest first. Customers see their own, staff all."""
     wanted = replace(wanted, customers=_customers(principal, customer))
-    found = await order_store.page(session, wanted, size + 1, after)
-    last = found[size - 1] if len(found) > size else None
-    return found[:size], None if last is None else (last.placed_at, last.id)
+    return await order_store.page(session, wanted, size, after)
 
 
 async def list_fulfilments(
-    session: Session, wanted: fulfilment_store.Filter, size: int, after: Position | None
-) -> tuple[list[Fulfilment], Position | None]:
-    """A page, oldest first, and where the next one begins."""
-    found = await fulfilment_store.page(session, wanted, size + 1, after)
-    last = found[size - 1] if len(found) > size else None
-    position = None if last is None else (last.created_at, last.fulfilment.id)
-    return [each.fulfilment for each in found[:size]], position
+    session: Session, wanted: fulfilment_store.Filter, size: int, after: Moment | None
+) -> Sequence[fulfilment_store.Listed]:
+    """Fulfilments after a position, oldest first."""
+    return await fulfilment_store.page(session, wanted, size, after)
+
+
+def position(listed: fulfilment_store.Listed) -> Moment:
+    """Where a fulfilment stands in its list."""
+    return Moment(listed.created_at, listed.fulfilment.id)
 
 
 def _customers(principal: Principal | None, customer: str) -> tuple[str, ...] | None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 
 class LineKind(StrEnum):
@@ -90,9 +90,18 @@ class Imported:
     booked: int
 
 
-Key: TypeAlias = tuple[Any, ...]
-"""Where a discrepancy stands in its list: a line's number and what is wrong with it, or, after all
-lines, when an operation moved money that none tells of, as ISO text, and the operation's id."""
+class Key(NamedTuple):
+    """Where a discrepancy stands in its list: what no line tells of comes after all lines."""
+
+    line: int
+    moved_at: datetime
+    """When an operation moved money that no line tells of."""
+    name: str
+    """What is wrong with the line, or the id of that operation."""
+
+
+NO_TIME = datetime.fromtimestamp(0, UTC)
+AFTER_ALL_LINES = 2**63 - 1
 
 Amount: TypeAlias = tuple[int, str]
 """Minor units and currency."""
@@ -141,7 +150,7 @@ class Compared:
 
     def _difference(self, kind: Difference, reported: Amount, booked: Amount | None) -> Discrepancy:
         return Discrepancy(
-            key=(self.number, kind),
+            key=Key(self.number, NO_TIME, kind),
             kind=kind,
             line=self.line,
             operation=self.operation,

@@ -1,13 +1,13 @@
 """Taking in a provider's settlement report, and listing where it and our books differ."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 
 from comptoir_payments import store
 from comptoir_payments.domain import ledger
 from comptoir_payments.domain.ledger import Transfer, TransferKind
 from comptoir_payments.domain.statements import (
+    AFTER_ALL_LINES,
+    NO_TIME,
     Booking,
     Discrepancy,
     Imported,
@@ -17,11 +17,9 @@ from comptoir_payments.domain.statements import (
     Statement,
 )
 from comptoir_runtime.database import Session
-from comptoir_runtime.errors import InvalidPageToken
 from comptoir_runtime.ids import new_id
 
-_FIRST = datetime.fromtimestamp(0, UTC), ""
-_BEYOND = 2**63
+_FIRST = Key(0, NO_TIME, "")
 
 
 async def import_report(session: Session, statement: Statement, lines: Sequence[Line]) -> Imported:
@@ -73,44 +71,26 @@ def _transfer(session: Session, statement: Statement, booking: Booking) -> Trans
 
 
 async def list_discrepancies(
-    session: Session, provider: str, report: str, after: Key, limit: int
+    session: Session, provider: str, report: str, after: Key | None, limit: int
 ) -> list[Discrepancy]:
-    """Differences as they are now, after the one with key `after`; from the first one if empty.
-
-    Raises `InvalidPageToken` for what is no key.
-    """
-    match after:
-        case () | (int(), str()):
-            found, since = await _about_lines(session, provider, report, after, limit), _FIRST
-        case (str(moved), str(operation)):
-            found, since = [], (_moment(moved), operation)
-        case _:
-            raise _foreign()
+    """Differences as they are now, after the one with that key; from the first one without."""
+    after = after or _FIRST
+    if after.line < AFTER_ALL_LINES:
+        found = await _about_lines(session, provider, report, after, limit)
+        after = _FIRST
+    else:
+        found = []
     if len(found) < limit:
         found += await store.missing_operations(
-            session, provider, report, since, limit - len(found)
+            session, provider, report, (after.moved_at, after.name), limit - len(found)
         )
     return found[:limit]
-
-
-def _moment(text: str) -> datetime:
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment
-    raise _foreign()
-
-
-def _foreign() -> InvalidPageToken:
-    return InvalidPageToken("the page token is not one of this list")
 
 
 async def _about_lines(
     session: Session, provider: str, report: str, after: Key, limit: int
 ) -> list[Discrepancy]:
-    number = after[0] if after else 0
-    if not 0 <= number < _BEYOND:
-        raise _foreign()
+    number = after.line
     found: list[Discrepancy] = []
     while len(found) < limit:
         lines = await store.doubtful_lines(session, provider, report, number, limit)

@@ -7,7 +7,14 @@ marked or listed is only where to look: what differs is compared when it is aske
 from datetime import datetime
 
 from comptoir_payments.domain.ledger import fee_account
-from comptoir_payments.domain.statements import Amount, Compared, Difference, Discrepancy
+from comptoir_payments.domain.statements import (
+    AFTER_ALL_LINES,
+    Amount,
+    Compared,
+    Difference,
+    Discrepancy,
+    Key,
+)
 from comptoir_runtime.database import Row, Session
 
 EARLIER = """EXISTS (
@@ -135,7 +142,7 @@ async def missing_operations(
     rows = await session.fetch(_MISSING, provider, report, *after, limit)
     return [
         Discrepancy(
-            key=(row["posted_at"].isoformat(), row["id"]),
+            key=Key(AFTER_ALL_LINES, row["posted_at"], row["id"]),
             kind=Difference.MISSING,
             line="",
             operation=row["id"],

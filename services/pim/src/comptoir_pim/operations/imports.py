@@ -1,6 +1,7 @@
 """Imports as callers see them: files in, progress and errors out."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
 
 from comptoir_pim.domain.import_files import NAMES, Piece, ordinal_of
 from comptoir_pim.errors import EmptyImport, ImportNotFound, UnknownImportFile
@@ -10,6 +11,17 @@ from comptoir_runtime.errors import Violation
 from comptoir_runtime.ids import new_id
 
 PIECE_BYTES = 256 * 1024
+
+
+class Position(NamedTuple):
+    """Where an error stands in its list."""
+
+    file: int
+    line: int
+    number: int
+
+
+_FIRST = Position(-1, 0, 0)
 
 
 async def start_import(
@@ -72,11 +84,16 @@ async def get_import(session: Session, import_id: str) -> store.Import:
 
 
 async def list_import_errors(
-    session: Session, import_id: str, after: tuple[int, int, int], limit: int
+    session: Session, import_id: str, after: Position | None, limit: int
 ) -> list[store.RowError]:
-    """What is wrong with rows, by file and line; raises `ImportNotFound`."""
+    """What is wrong with rows after a position, by file and line; raises `ImportNotFound`."""
     await get_import(session, import_id)
-    return await store.list_errors(session, import_id, after, limit)
+    return await store.list_errors(session, import_id, after or _FIRST, limit)
+
+
+def position(error: store.RowError) -> Position:
+    """Where it stands in its list."""
+    return Position(error.ordinal, error.line, error.number)
 
 
 def _ordinal(name: str, field: str) -> int:

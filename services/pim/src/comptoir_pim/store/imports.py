@@ -31,7 +31,7 @@ FILES = "SELECT * FROM import_files WHERE import_id = $1 ORDER BY ordinal"
 ERRORS = """
 SELECT f.name, e.* FROM import_errors e
 JOIN import_files f ON f.import_id = e.import_id AND f.ordinal = e.ordinal
-WHERE e.import_id = $1 AND (e.ordinal, e.line, e.number) > ($2::integer, $3::integer, $4::integer)
+WHERE e.import_id = $1 AND (e.ordinal, e.line, e.number) > ($2::bigint, $3::bigint, $4::bigint)
 ORDER BY e.ordinal, e.line, e.number LIMIT $5
 """
 # One at a time: files of one import may rest on those of the one before.
