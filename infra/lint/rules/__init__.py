@@ -12,7 +12,7 @@ from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
 from infra.lint.rules.telemetry import check_telemetry
 from infra.lint.rules.tracked import check_addresses, check_generated
-from infra.lint.rules.transactions import check_commits, check_migrations
+from infra.lint.rules.transactions import check_collisions, check_commits, check_migrations
 from infra.lint.source import Finding, Source
 
 Rule = Callable[[Source], Iterable[Finding]]
@@ -20,6 +20,7 @@ Rule = Callable[[Source], Iterable[Finding]]
 RULES: tuple[Rule, ...] = (
     check_addresses,
     check_assertions,
+    check_collisions,
     check_commits,
     check_generated,
     check_migrations,

@@ -1,4 +1,4 @@
-"""Who ends a transaction, and how migrations wait."""
+"""Who begins and ends a transaction, and how migrations wait."""
 
 import ast
 import re
@@ -37,6 +37,23 @@ def ends_transaction(node: ast.AST) -> TypeGuard[ast.expr]:
             return True
         case ast.Constant(value=str(text)):
             return COMMIT.search(text) is not None
+    return False
+
+
+def check_collisions(source: Source) -> Iterator[Finding]:
+    """Services have their transactions run: those that collide are tried again there."""
+    if source.service is None or not source.is_python or "/src/" not in source.path:
+        return
+    message = "have it run, `await transactions.run(body)`: what collides is tried again"
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.AsyncWith) and any(map(_begins_one, node.items)):
+            yield source.finding("collision", node.lineno, message)
+
+
+def _begins_one(item: ast.withitem) -> bool:
+    match item.context_expr:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name.endswith("transactions")
     return False
 
 

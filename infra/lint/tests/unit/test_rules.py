@@ -13,7 +13,7 @@ from infra.lint.rules.rooms import check_rooms
 from infra.lint.rules.size import check_size
 from infra.lint.rules.telemetry import check_telemetry
 from infra.lint.rules.tracked import check_addresses, check_generated
-from infra.lint.rules.transactions import check_commits, check_migrations
+from infra.lint.rules.transactions import check_collisions, check_commits, check_migrations
 from infra.lint.source import Source
 
 CART = "services/cart/src/comptoir_cart"
@@ -66,6 +66,33 @@ class TestCommits:
     def test_talking_of_commits_is_fine(self) -> None:
         text = '"""Call after commit."""\nsession.after_commit(wake)\nSQL = "CASE x END"\n'
         assert lines_found(check_commits, f"{CART}/store.py", text) == []
+
+
+class TestCollisions:
+    PATH = f"{CART}/operations/carts.py"
+
+    def test_a_transaction_that_nobody_tries_again_is_found(self) -> None:
+        text = (
+            "async def f(self, transactions):\n"
+            "    async with transactions() as session:\n"
+            "        await g(session)\n"
+            "    async with self._transactions() as session:\n"
+            "        await g(session)\n"
+        )
+        assert lines_found(check_collisions, self.PATH, text) == [2, 4]
+
+    def test_reading_collides_with_nobody(self) -> None:
+        text = (
+            "async def f(transactions):\n"
+            "    async with transactions.reading() as session:\n"
+            "        await transactions.run(g)\n"
+        )
+        assert lines_found(check_collisions, self.PATH, text) == []
+
+    def test_tests_and_the_runtime_may_begin_one(self) -> None:
+        text = "async def f(t):\n    async with transactions() as session:\n        pass\n"
+        for path in ("services/cart/tests/test_carts.py", "libs/runtime/src/comptoir_runtime/x.py"):
+            assert lines_found(check_collisions, path, text) == []
 
 
 class TestMigrations:

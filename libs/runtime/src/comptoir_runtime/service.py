@@ -42,7 +42,7 @@ from comptoir_runtime.bus import Bus, Limits, Subscription
 from comptoir_runtime.channel import open_channel
 from comptoir_runtime.clock import Clock
 from comptoir_runtime.consumer import Consumer, consumers
-from comptoir_runtime.database import Database, DatabaseSettings, Transactions
+from comptoir_runtime.database import Database, DatabaseSettings, Session, Transactions
 from comptoir_runtime.dead_letters import DeadLetters
 from comptoir_runtime.errors import DatabaseUnavailable, Failure
 from comptoir_runtime.outbox import Relay
@@ -368,9 +368,10 @@ async def _stop(takers: Iterable[Consumer]) -> None:
 
 async def _purge(transactions: Transactions, hours: int) -> None:
     """Forgets answers to request ids once nobody can be repeating them any more."""
+
+    async def purge(session: Session) -> bool:
+        return await idempotency.purge(session, session.clock.now() - timedelta(hours=hours))
+
     while True:
-        async with transactions() as session:
-            before = session.clock.now() - timedelta(hours=hours)
-            more = await idempotency.purge(session, before)
-        if not more:
+        if not await transactions.run(purge):
             await asyncio.sleep(PURGE_INTERVAL_SECONDS)

@@ -83,14 +83,17 @@ async def announce_due(transactions: Transactions) -> bool:
 
     A process: answers whether there was one, so that it is called until there is none left.
     """
-    async with transactions() as session:
-        now = session.clock.now()
-        due = await store.lock_due_price_list(session, now)
-        if due is None:
-            return False
-        await store.put_price_list(session, due, announced=due.open_to_everybody(now))
-        await _announce(session, await store.skus_of_list(session, due.code))
-        return True
+    return await transactions.run(_announce_next)
+
+
+async def _announce_next(session: Session) -> bool:
+    now = session.clock.now()
+    due = await store.lock_due_price_list(session, now)
+    if due is None:
+        return False
+    await store.put_price_list(session, due, announced=due.open_to_everybody(now))
+    await _announce(session, await store.skus_of_list(session, due.code))
+    return True
 
 
 async def _announce(session: Session, skus: Sequence[str]) -> None:

@@ -100,8 +100,7 @@ class Sessions:
         right = await self._passwords.matches(password, stored)
         if account is None or not right:
             raise errors.CredentialsRefused
-        async with self._transactions() as session:
-            await store.forget_failures(session, name)
+        await self._transactions.run(lambda session: store.forget_failures(session, name))
         return account
 
     async def _attempt(
@@ -117,7 +116,8 @@ class Sessions:
 
     async def _begin(self, kind: Kind, account: Account, visitor: str | None) -> Session:
         token = secrets.token_urlsafe(32)
-        async with self._transactions() as session:
+
+        async def begin(session: Database) -> tuple[SessionRecord, RefreshToken]:
             now = session.clock.now()
             record = SessionRecord(new_id("ses"), kind.value, account.id, visitor, now, None)
             stored = _stored(token, record, record.refresh_expires_at(now))
@@ -125,6 +125,9 @@ class Sessions:
             await store.insert_token(session, stored)
             if kind is Kind.CUSTOMER:
                 _tell_timeline(session, record)
+            return record, stored
+
+        record, stored = await self._transactions.run(begin)
         return await self._given(record, account, token, stored)
 
     async def _rotate(

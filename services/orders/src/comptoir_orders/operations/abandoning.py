@@ -44,15 +44,17 @@ async def cancel_placement(
     absent = errors.PlacementNotFound(
         "there is no such placement", metadata={"placement": placement_id}
     )
+
+    async def call_off(session: Session) -> Process | None:
+        placement = await processes.locked(session, placement_id, Kind.PLACEMENT)
+        if placement is None:
+            raise absent
+        owners = (placement.caller, placement.document.customer)
+        require_access(principal, owners, (WRITE_ORDERS, ASSIST), absent)
+        return await _call_off(session, runner, placement, asked, reason)
+
     if await idempotency.recall(transactions, asked) is None:
-        async with transactions() as session:
-            placement = await processes.locked(session, placement_id, Kind.PLACEMENT)
-            if placement is None:
-                raise absent
-            owners = (placement.caller, placement.document.customer)
-            require_access(principal, owners, (WRITE_ORDERS, ASSIST), absent)
-            begun = await _call_off(session, runner, placement, asked, reason)
-        _start(runner, begun)
+        _start(runner, await transactions.run(call_off))
     return await runner.settled(placement_id, Kind.PLACEMENT, patience, ended=True)
 
 
@@ -72,16 +74,19 @@ async def abandon_order(
     None when it has been placed meanwhile. Raises `absent` when there is no such placement or it
     has failed, `CancellationUnderWay` when a neighbour does not answer.
     """
-    await idempotency.recall(transactions, asked)  # refuses another body under the same id
-    async with transactions() as session:
+
+    async def call_off(session: Session) -> tuple[str, Process | None]:
         placement = await processes.locked_by_order(session, order_id, Kind.PLACEMENT)
         if placement is None:
             raise absent
         owners = (placement.caller, placement.document.customer)
         require_access(principal, owners, (WRITE_ORDERS,), absent)
-        begun = await _call_off(session, runner, placement, asked, reason)
+        return placement.id, await _call_off(session, runner, placement, asked, reason)
+
+    await idempotency.recall(transactions, asked)  # refuses another body under the same id
+    placement_id, begun = await transactions.run(call_off)
     _start(runner, begun)
-    settled = await runner.settled(placement.id, Kind.PLACEMENT, patience, ended=True)
+    settled = await runner.settled(placement_id, Kind.PLACEMENT, patience, ended=True)
     if settled.state == State.PLACED:
         return None
     if not settled.ended:

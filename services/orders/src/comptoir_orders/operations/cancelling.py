@@ -46,15 +46,15 @@ async def cancel_order(
     """
     refuse_card_numbers({"reason": reason})
     absent = errors.OrderNotFound("there is no such order", metadata={"order": order_id})
-    while True:
-        async with transactions() as session:
-            order = await order_store.lock(session, order_id)
-            if order is not None:
-                require_access(principal, (order.customer,), (WRITE_ORDERS,), absent)
-                process, begun = await _begin_or_find(
-                    session, runner, order, asked, given_etag, reason
-                )
-                break
+
+    async def begin(session: Session) -> tuple[Process, bool] | None:
+        order = await order_store.lock(session, order_id)
+        if order is None:
+            return None
+        require_access(principal, (order.customer,), (WRITE_ORDERS,), absent)
+        return await _begin_or_find(session, runner, order, asked, given_etag, reason)
+
+    while (cancellation := await transactions.run(begin)) is None:
         called_off = await abandon_order(
             transactions,
             runner,
@@ -67,6 +67,7 @@ async def cancel_order(
         )
         if called_off is not None:
             return called_off
+    process, begun = cancellation
     if begun:
         runner.start(process)
     settled = await runner.settled(process.id, Kind.CANCELLATION, patience)

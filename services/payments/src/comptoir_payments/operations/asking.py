@@ -140,18 +140,22 @@ async def record(
 
     When somebody else came first, the payment is answered as they left it.
     """
-    try:
-        async with store.fenced(transactions) as session:
-            return await write(session, _settled(session, payment, operation, outcome))
-    except store.ChangedMeanwhile:
-        pass
-    async with transactions() as session:
+
+    async def as_read(session: Session) -> Payment:
+        return await write(session, _settled(session, payment, operation, outcome))
+
+    async def under_a_lock(session: Session) -> Payment:
         current = await store.lock_payment(session, payment.id)
         same = current.operation(operation.id)
         if not same.is_open:
             await _take_note(session, current, same, outcome)
             return current
         return await write(session, _settled(session, current, same, outcome))
+
+    try:
+        return await store.fenced(transactions, as_read)
+    except store.ChangedMeanwhile:
+        return await transactions.run(under_a_lock)
 
 
 def _settled(

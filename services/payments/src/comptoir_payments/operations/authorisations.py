@@ -56,12 +56,13 @@ async def authorise_payment(
 async def _authorise_own(
     transactions: Transactions, wanted: Authorisation, provider: str, request: RequestKey
 ) -> PaymentMessage:
+    async def authorise(session: Session) -> Payment:
+        # The token may be a code: it is used now and written down nowhere.
+        kept = replace(wanted, token="")
+        return await authorise_own(session, wanted, _new_payment(session, kept, provider, request))
+
     try:
-        async with transactions() as session:
-            # The token may be a code: it is used now and written down nowhere.
-            kept = replace(wanted, token="")
-            payment = _new_payment(session, kept, provider, request)
-            payment = await authorise_own(session, wanted, payment)
+        payment = await transactions.run(authorise)
     except (store.RequestKnown, TooManyAttempts) as known:
         payment, operation = await earlier(transactions, request, known)
         return answer(payment, operation.id)

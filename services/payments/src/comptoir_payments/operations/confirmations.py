@@ -51,6 +51,6 @@ async def confirm_payment(
     message = events.payment_message(payment)
     if not request.key or payment.is_waiting:
         return message
-    async with transactions() as session:
-        body = message.SerializeToString()
-        return events.stored_answer(await store.keep_answer(session, request, body))
+    body = message.SerializeToString()
+    kept = await transactions.run(lambda session: store.keep_answer(session, request, body))
+    return events.stored_answer(kept)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from comptoir_payments import store
 from comptoir_payments.domain import schedule
-from comptoir_payments.domain.payments import Payment
+from comptoir_payments.domain.payments import Operation, Payment
 from comptoir_payments.domain.reconciliation import (
     Step,
     adopted,
@@ -101,11 +101,12 @@ async def _claim(
     step: Step,
     notice: DueNotice,
 ) -> None:
-    async with transactions() as session:
+
+    async def write_down(session: Session) -> tuple[Payment, Operation] | None:
         payment = await store.lock_payment(session, notice.payment)
         if payment.version != seen.version:
             # The report may be older than what has happened since: another one is asked for.
-            return
+            return None
         payment, operation = claim(
             payment,
             report,
@@ -118,15 +119,18 @@ async def _claim(
         if step is not Step.RELEASE:
             word = adopted(report, operation)
             await write(session, settle(payment, operation, word, session.clock.now()))
-    if step is Step.RELEASE:
-        await carry_out(transactions, provider, payment, operation)
+        return payment, operation
+
+    written = await transactions.run(write_down)
+    if written is not None and step is Step.RELEASE:
+        await carry_out(transactions, provider, *written)
 
 
 async def _close(transactions: Transactions, notice: DueNotice, state: str) -> None:
-    async with transactions() as session:
-        await store.close_notice(session, notice, state)
+    await transactions.run(lambda session: store.close_notice(session, notice, state))
 
 
 async def _postpone(transactions: Transactions, notice: DueNotice, pause: timedelta) -> None:
-    async with transactions() as session:
-        await store.postpone_notice(session, notice, session.clock.now() + pause)
+    await transactions.run(
+        lambda session: store.postpone_notice(session, notice, session.clock.now() + pause)
+    )

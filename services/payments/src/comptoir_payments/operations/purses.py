@@ -40,8 +40,7 @@ async def issue_gift_card(
     if body is None:
         _require_future(wanted.expires_at, transactions.clock.now())
         try:
-            async with transactions() as session:
-                body = await _issue(session, secret, wanted, request)
+            body = await transactions.run(lambda session: _issue(session, secret, wanted, request))
         except _AnotherWasFirst:
             body = await recall(transactions, request)
             assert body is not None, "somebody else has kept an answer"

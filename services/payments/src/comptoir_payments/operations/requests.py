@@ -28,12 +28,17 @@ Plan: TypeAlias = Callable[[Session, Payment], Awaitable[Payment]]
 
 async def begin(transactions: Transactions, payment_id: str, plan: Plan) -> Payment:
     """Carries out a plan: first on what was read, then, had somebody come between, under a lock."""
+
+    async def as_read(session: Session) -> Payment:
+        return await plan(session, await store.get_payment(session, payment_id))
+
+    async def under_a_lock(session: Session) -> Payment:
+        return await plan(session, await store.lock_payment(session, payment_id))
+
     try:
-        async with transactions() as session:
-            return await plan(session, await store.get_payment(session, payment_id))
+        return await transactions.run(as_read)
     except store.ChangedMeanwhile:
-        async with transactions() as session:
-            return await plan(session, await store.lock_payment(session, payment_id))
+        return await transactions.run(under_a_lock)
 
 
 async def earlier(

@@ -15,6 +15,7 @@ from comptoir_payments.operations.notices import look_into
 from comptoir_payments.operations.own import start
 from comptoir_payments.operations.requests import begin
 from comptoir_payments.providers.contract import ProviderError, Providers
+from comptoir_payments.store import DueNotice, DueOperation
 from comptoir_runtime import measuring
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import Failure
@@ -62,12 +63,7 @@ class Resolver:
 
     async def turn(self) -> int:
         """Looks after what is due now; answers how much that was."""
-        async with self._transactions() as session:
-            now = session.clock.now()
-            lease = (now, now + _LEASE, _AT_ONCE)
-            operations = await store.claim_operations(session, *lease)
-            notices = await store.claim_notices(session, *lease)
-            lapsing = await store.lapsing_payments(session, SCOPE, LAPSED, _AT_ONCE)
+        operations, notices, lapsing = await self._transactions.run(_due)
         due: dict[str, list[str]] = {}
         for operation in operations:
             due.setdefault(operation.payment, []).append(operation.id)
@@ -132,3 +128,12 @@ class Resolver:
 async def measure(session: Session) -> None:
     """Tells how many operations have no outcome yet, and for how long."""
     measuring.tell_open(await store.count_open(session))
+
+
+async def _due(session: Session) -> tuple[list[DueOperation], list[DueNotice], list[str]]:
+    """Takes operations and notices that are due; and payments whose promise has ended."""
+    now = session.clock.now()
+    lease = (now, now + _LEASE, _AT_ONCE)
+    operations = await store.claim_operations(session, *lease)
+    notices = await store.claim_notices(session, *lease)
+    return operations, notices, await store.lapsing_payments(session, SCOPE, LAPSED, _AT_ONCE)

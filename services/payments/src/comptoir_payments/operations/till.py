@@ -26,8 +26,9 @@ async def record_till_payment(
     refuse_card_numbers({"reference": taking.reference})
     operation_id = new_id("pop")
     try:
-        async with transactions() as session:
-            payment = await _record(session, taking, operation_id, request)
+        payment = await transactions.run(
+            lambda session: _record(session, taking, operation_id, request)
+        )
     except store.RequestKnown as known:
         payment, operation = await earlier(transactions, request, known)
         return answer(payment, operation.id)

@@ -1,8 +1,7 @@
 """Payments and their operations."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import asyncpg
@@ -142,15 +141,15 @@ async def start_operation(session: Session, payment: Payment, operation: Operati
     return payment.written(replace(operation, id=row["started"]))
 
 
-@asynccontextmanager
-async def fenced(transactions: Transactions) -> AsyncIterator[Session]:
-    """A transaction that raises `ChangedMeanwhile`, at its end at the latest.
+async def fenced(
+    transactions: Transactions, body: Callable[[Session], Awaitable[Payment]]
+) -> Payment:
+    """Runs a transaction that raises `ChangedMeanwhile`, at its end at the latest.
 
     For settling what was read before it began.
     """
     try:
-        async with transactions() as session:
-            yield session
+        return await transactions.run(body)
     except asyncpg.NotNullViolationError as error:
         if error.column_name != "version":
             raise

@@ -66,9 +66,7 @@ class Worker:
 
     async def work_once(self) -> bool:
         """Finishes the oldest open import, or shows some products anew; False when idle."""
-        async with self.transactions() as session:
-            import_id = await store.claim_import(session, self.owner, self.lease)
-            await store.drop_abandoned(session, session.clock.now() - ABANDONED_AFTER)
+        import_id = await self.transactions.run(self._claim)
         if import_id is None:
             return await self.transactions.run(self._refresh)
         try:
@@ -80,15 +78,22 @@ class Worker:
             await self._pause(import_id)
         return True
 
+    async def _claim(self, session: Session) -> str | None:
+        import_id = await store.claim_import(session, self.owner, self.lease)
+        await store.drop_abandoned(session, session.clock.now() - ABANDONED_AFTER)
+        return import_id
+
     async def _refresh(self, session: Session) -> bool:
         catalogue = await self.catalogue(session)
         return await refresh_outdated(session, catalogue, REFRESH_BATCH)
 
     async def _pause(self, import_id: str) -> None:
-        async with self.transactions() as session:
+        async def note(session: Session) -> None:
             attempts = await store.note_attempt(session, import_id, self.owner, self.pause)
             if attempts >= MAX_ATTEMPTS:
                 await store.end_import(session, import_id, self.owner, store.FAILED)
+
+        await self.transactions.run(note)
         await asyncio.sleep(self.pause.total_seconds())
 
     async def catalogue(self, session: Session) -> Catalogue:
@@ -139,11 +144,14 @@ class Worker:
             count += 1
         if count < 0:
             raise Unreadable(1, "is empty")
-        async with self.transactions() as session:
+
+        async def note(session: Session) -> None:
             await store.note_progress(
                 session, import_id, file.ordinal, rows=count, read=0, errors=0, done=False
             )
             await store.keep_lease(session, import_id, self.owner, self.lease, Counts())
+
+        await self.transactions.run(note)
 
     async def _file(self, import_id: str, file: File) -> None:
         if file.name in STRUCTURE:

@@ -1,6 +1,7 @@
 """Imports as callers see them: files in, progress and errors out."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from comptoir_pim.domain.import_files import NAMES, Piece, ordinal_of
@@ -57,22 +58,29 @@ async def upload_import(
         ordinal = _ordinal(piece.name, "name")
         if new and piece.name in seen:
             raise _refused("name", f"the pieces of {piece.name} do not follow each other")
-        async with transactions() as session:
-            if not seen:
-                await store.create_import(session, import_id, receiving=True)
-            if new:
-                await store.add_file(session, import_id, ordinal, piece.name)
-                number = 0
-            await store.add_piece(session, import_id, ordinal, number, piece.content)
-        number += 1
+        number = 0 if new else number + 1
+        await transactions.run(partial(_keep, import_id, ordinal, number, piece, first=not seen))
         if new:
             seen.append(piece.name)
     if not seen:
         raise EmptyImport("no file has arrived")
-    async with transactions() as session:
+
+    async def queue(session: Session) -> store.Import:
         await store.queue_import(session, import_id)
         session.after_commit(wake)
         return await get_import(session, import_id)
+
+    return await transactions.run(queue)
+
+
+async def _keep(
+    import_id: str, ordinal: int, number: int, piece: Piece, session: Session, *, first: bool
+) -> None:
+    if first:
+        await store.create_import(session, import_id, receiving=True)
+    if number == 0:
+        await store.add_file(session, import_id, ordinal, piece.name)
+    await store.add_piece(session, import_id, ordinal, number, piece.content)
 
 
 async def get_import(session: Session, import_id: str) -> store.Import:
