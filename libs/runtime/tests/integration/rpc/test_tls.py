@@ -252,6 +252,8 @@ def leaf(files: CertificateFiles) -> bytes:
 async def shown(address: str, asking: CertificateFiles) -> bytes | None:
     """The certificate that a server shows now."""
     context = ssl.create_default_context(cafile=asking.authority)
+    # As all of them since Python 3.13.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.load_cert_chain(asking.certificate, asking.key)
     context.set_alpn_protocols(["h2"])
     host, _, port = address.rpartition(":")
