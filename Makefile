@@ -14,6 +14,7 @@
 PYTHON ?= python3
 TOX := .venv/bin/tox
 TESTS := lint types protos unit integration journeys
+WHICH := 'import sys; print(sys.base_prefix, sys.version)'
 comma := ,
 empty :=
 space := $(empty) $(empty)
@@ -34,6 +35,10 @@ help:
 	@touch $@
 
 bootstrap: .venv/bootstrapped
+ifeq ($(origin PYTHON),command line)
+	@[ "$$($(PYTHON) -c $(WHICH))" = "$$(.venv/bin/python -c $(WHICH))" ] \
+		|| { echo "this folder was prepared with another Python: make clean, then again" >&2; exit 1; }
+endif
 
 test: bootstrap
 	@$(TOX) run -e $(subst $(space),$(comma),$(TESTS))
