@@ -142,9 +142,10 @@ class TestEvents:
     ) -> None:
         every = {each.every_subject for part in PARTS.values() for each in part.owns}
         every |= {f"_INBOX_{name}.>" for name in NAMES} | {"_INBOX.>", ">", "$JS.>", "$SYS.>"}
-        every |= {f"{word}.{name}" for word in ("wake", "replay") for name in OWNERS}
+        every |= {f"{word}.{name}" for word in ("wake", "replay", "replayed") for name in OWNERS}
         part = PARTS[user]
         expected = {f"_INBOX_{user}.>", *(each.every_subject for each in part.hears)}
+        expected |= {f"replayed.{each.service}" for each in part.consumes}
         if part.owns:
             expected |= {f"wake.{user}", f"replay.{user}"}
         async with Trial.of(with_streams, user) as trial:
@@ -152,6 +153,15 @@ class TestEvents:
 
         assert allowed == expected
         assert {each.service for each in part.hears} <= {user}
+
+    @pytest.mark.parametrize("user", NAMES)
+    async def test_only_the_owner_says_that_events_were_published_again(
+        self, with_streams: EmbeddedNats, user: str
+    ) -> None:
+        async with Trial.of(with_streams, user) as trial:
+            told = await trial.may_publish(f"replayed.{name}" for name in OWNERS)
+
+        assert told == ({f"replayed.{user}"} if PARTS[user].owns else set())
 
     @pytest.mark.parametrize("user", NAMES)
     async def test_events_are_asked_for_again_where_they_are_taken_in(

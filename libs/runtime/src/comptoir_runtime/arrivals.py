@@ -1,6 +1,7 @@
 """What arrives at a consumer: messages, and the events that are read from them."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,6 +21,35 @@ class Entry:
     message: Message
     event: Delivered | None
     deliveries: int
+
+
+class Failures:
+    """How often this process has seen an event fail, by its type and sequence.
+
+    At most `limit`: that many are on their way to a service at once, so what has not failed for
+    longer was taken in by another process.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._counts: dict[tuple[str, int], int] = {}
+
+    def count(self, event: Delivered) -> int:
+        """It has failed once more; how often that is."""
+        key = (event.type, event.sequence)
+        failures = self._counts[key] = self._counts.pop(key, 0) + 1
+        if len(self._counts) > self._limit:
+            del self._counts[next(iter(self._counts))]
+        return failures
+
+    def forget(self, events: Iterable[Delivered]) -> None:
+        """They are taken in, or put aside."""
+        if self._counts:
+            for event in events:
+                self._counts.pop((event.type, event.sequence), None)
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(self._counts)
 
 
 def read(message: Message) -> Entry:

@@ -10,16 +10,19 @@ from typing import Any
 import nats.errors
 import orjson
 
-from comptoir_runtime.arrivals import Entry, as_part_of, read
+from comptoir_runtime.arrivals import Entry, Failures, as_part_of, read
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
 from comptoir_runtime.bus.pull import DRAIN_SECONDS, ConsumerLost, Pull
+from comptoir_runtime.bus.signals import Listener
 from comptoir_runtime.bus.subscription import Handler, Subscription
 from comptoir_runtime.database import Database, Session
 from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.event_options import EventType, Kind, stream_name
+from comptoir_runtime.forgotten import Forgotten
 from comptoir_runtime.inbox import Inbox
 from comptoir_runtime.missing import Intervals, Missing
+from comptoir_runtime.outbox import replayed_subject
 from comptoir_runtime.pace import Pace
 from comptoir_runtime.telemetry import counter, gauge, names
 
@@ -102,8 +105,9 @@ class Consumer:
         self._producer = producer
         self.inbox = Inbox(producer, handlers)
         self._policy = policy
-        self._missing = Missing(bus, database.background, self.inbox, kind, self._types, policy)
-        self._failures: dict[tuple[str, int], int] = {}
+        self._missing = Missing(bus, database.background, self.inbox, policy)
+        self._forgotten = Forgotten(bus, database.background, self.inbox, kind, policy)
+        self._failures = Failures(_MAX_ACK_PENDING)
         self._pace = Pace()
         self._pull: Pull | None = None
         self._under_way: dict[str, Message] = {}
@@ -114,6 +118,17 @@ class Consumer:
     async def run(self) -> None:
         """Takes in events until it is stopped or cancelled; outages are waited out."""
         self._runner = asyncio.current_task()
+        answers = Listener(
+            self._bus,
+            replayed_subject(self._producer),
+            lambda asked, _: self._forgotten.answered(asked),
+        )
+        try:
+            await self._take_in_until_stopped()
+        finally:
+            await answers.close()
+
+    async def _take_in_until_stopped(self) -> None:
         while not self._stopping:
             await self._bus.connected()
             try:
@@ -177,7 +192,7 @@ class Consumer:
             await streams.create_consumer(bus, stream, name, self._types, config)
 
     async def _consume(self) -> None:
-        idle = (partial(self._look_for_missing, idle=True), self._policy.gap_check_interval)
+        idle = (partial(self._look_for_losses, idle=True), self._policy.gap_check_interval)
         pull = Pull(self._bus, self._stream, self._bus.service, BATCH, idle=idle)
         async with self._at_work:
             self._pull = pull
@@ -185,19 +200,23 @@ class Consumer:
                 await pull.open()
                 while messages := await pull.next(self._pace):
                     self._under_way = {message.reply: message for message in messages}
-                    self._missing.arrived()
                     entries = [read(message) for message in messages]
+                    self._missing.arrived()
+                    self._forgotten.arrived(entries[-1])
                     _consumed.add(len(entries), (self._stream,))
                     _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
                     await self._take_in(entries)
-                    await self._look_for_missing()
+                    await self._look_for_losses()
             finally:
                 self._pull = None
                 await self._hand_back(await pull.close())
 
-    async def _look_for_missing(self, *, idle: bool = False) -> None:
-        if not self._stopping:  # another process will
-            await self._missing.look(self._failures, idle=idle)
+    async def _look_for_losses(self, *, idle: bool = False) -> None:
+        if self._stopping:
+            return  # another process will
+        if self._kind is Kind.FACT:
+            await self._missing.look(self._failures)
+        await self._forgotten.look(idle=idle)
 
     async def _hand_back(self, untouched: list[Message]) -> None:
         """What failed by our own fault waits; what nobody has begun, or will end, need not."""
@@ -280,9 +299,7 @@ class Consumer:
                 await self.inbox.end_trial(session, events[0])
 
         await self._transactions.run(take_in)
-        if self._failures:
-            for event in events:
-                self._failures.pop((event.type, event.sequence), None)
+        self._failures.forget(events)
 
     async def _failed(self, entry: Entry, error: Exception) -> None:
         event = entry.event
@@ -293,11 +310,10 @@ class Consumer:
             )
         policy = self._policy
         if event is not None:
-            failures = self._failures.get((event.type, event.sequence), 0) + 1
+            failures = self._failures.count(event)
             if entry.deliveries >= policy.quarantine_after and failures >= policy.failures:
                 await self._quarantine(entry, error)
                 return
-            self._failures[event.type, event.sequence] = failures
             if entry.deliveries >= _SUSPICIOUS_AFTER:
                 async with self._transactions() as session:
                     await self.inbox.end_trial(session, event)
@@ -310,7 +326,7 @@ class Consumer:
         if event is not None:
             async with self._transactions() as session:
                 aside = await self.inbox.quarantine(session, event, error, entry.deliveries)
-            self._failures.pop((event.type, event.sequence), None)
+            self._failures.forget([event])
             if aside:
                 with as_part_of(event):
                     _log.error("event %s of type %s is in quarantine", event.id, event.type)

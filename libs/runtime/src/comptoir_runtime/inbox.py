@@ -123,6 +123,11 @@ class Inbox:
     def __post_init__(self) -> None:
         self._by_name = {kind.name: (kind.message, run) for kind, run in self.handlers.items()}
 
+    @property
+    def names(self) -> list[str]:
+        """The types of events there are handlers for."""
+        return sorted(self._by_name)
+
     async def take_in(self, session: Session, events: Sequence[Delivered]) -> int:
         """Runs the handlers of the events that are new, in order; answers how many were."""
         # The same event may be twice in one batch.
@@ -164,9 +169,17 @@ class Inbox:
         return True
 
     async def find_gaps(self, session: Session, types: Iterable[str]) -> list[Gap]:
-        """Moves the cursors on; answers the gaps that are open."""
-        found = [await self._advance(session, name) for name in sorted(types)]
-        return [gap for gap in found if gap is not None]
+        """Moves the cursors on; answers the gaps that are open.
+
+        Of a type that was never seen it is noted what was told before: from then on it is known
+        when its first event is missing.
+        """
+        found = {name: await self._advance(session, name) for name in sorted(types)}
+        unseen = [name for name, (reached, _) in found.items() if reached is None]
+        newest = max((reached for reached, _ in found.values() if reached is not None), default=0)
+        if unseen and newest:
+            await self.note_known(session, unseen, newest)
+        return [gap for _, gap in found.values() if gap is not None]
 
     async def newest(self, session: Session, types: Iterable[str]) -> dict[str, int]:
         """Of each of these types the highest sequence that was taken in, where there is one."""
@@ -208,7 +221,7 @@ class Inbox:
         headers = dict(event.headers)
         return (event.id, self.producer, event.subject, event.type, event.payload, headers)
 
-    async def _advance(self, session: Session, name: str) -> Gap | None:
+    async def _advance(self, session: Session, name: str) -> tuple[int | None, Gap | None]:
         cursor = await session.fetchrow(_CURSOR, self.producer, name)
         reached = None if cursor is None else cursor["contiguous_seq"]
         start = reached
@@ -224,7 +237,7 @@ class Inbox:
                     break
                 reached = row["producer_seq"]
         if reached is None:
-            return None
+            return None, None
         now = session.clock.now()
         since: datetime | None = None
         if hole is not None:
@@ -233,7 +246,8 @@ class Inbox:
         gap_changed = cursor is not None and cursor["gap_until"] != hole
         if start != reached or gap_changed:
             await session.execute(_MOVE_CURSOR, self.producer, name, reached, hole, since)
-        return None if hole is None or since is None else Gap(name, reached + 1, hole, since)
+        gap = None if hole is None or since is None else Gap(name, reached + 1, hole, since)
+        return reached, gap
 
 
 def _columns(events: Sequence[Delivered]) -> tuple[list[Any], ...]:

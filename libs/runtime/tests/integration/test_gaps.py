@@ -14,7 +14,7 @@ from comptoir_runtime.ids import uuid7
 from comptoir_runtime.inbox import Delivered, Gap, Inbox
 from comptoir_runtime.outbox import Relay, replay_subject
 from libs.runtime.tests import sample
-from libs.runtime.tests.integration.world import FACTS, World, record, until
+from libs.runtime.tests.integration.world import FACTS, World, record, stop, until
 
 HAPPENED = event_type(sample.ThingHappened)
 
@@ -44,6 +44,47 @@ class TestGaps:
         await world.until_counts({"a": 1, "b": 1, "c": 1})
         await until(lambda: _rows_are(world, cursor, [(3, None, None)]))
         assert await world.rows(cursor) == [(3, None, None)]
+
+    async def test_the_first_fact_of_its_type_is_asked_for_again_when_it_is_lost(
+        self, world: World
+    ) -> None:
+        both = Subscription(
+            sample.SERVICE, {sample.ThingHappened: record, sample.ThingEnded: record}
+        )
+        looking_often = Policy(gap_check_interval=0.05, gap_patience=0)
+        await world.frail_stream(FACTS)
+        world.relay(audit_seconds=3600)
+        (task,) = world.consume(both, policy=looking_often)
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        cursors = "SELECT type, contiguous_seq FROM inbox_cursor ORDER BY type"
+        noted = [(event_type(sample.ThingEnded).name, 1), (HAPPENED.name, 1)]
+        await until(lambda: _rows_are(world, cursors, noted))
+        assert await world.rows(cursors) == noted
+        await stop(task)
+        await world.emit(*(sample.ThingEnded(thing_id=name) for name in "bc"))
+        await world.until_published()
+        await world.bus.api(f"STREAM.MSG.DELETE.{FACTS}", {"seq": 2})
+
+        world.consume(both, policy=looking_often)
+
+        await world.until_counts({"a": 1, "b": 1, "c": 1})
+
+    async def test_only_what_is_missing_is_published_again(self, world: World) -> None:
+        """Not what others have in between: there may be much of it."""
+        await world.frail_stream(FACTS)
+        world.relay(audit_seconds=3600)
+        await world.emit(sample.ThingHappened(thing_id="a"), sample.ThingHappened(thing_id="b"))
+        await world.emit(*(sample.ThingEnded(thing_id=name) for name in "xyz"))
+        await world.emit(sample.ThingHappened(thing_id="c"), sample.ThingHappened(thing_id="d"))
+        await world.until_published()
+        for lost in (2, 6):
+            await world.bus.api(f"STREAM.MSG.DELETE.{FACTS}", {"seq": lost})
+
+        taking = Subscription(sample.SERVICE, {sample.ThingHappened: record})
+        world.consume(taking, policy=Policy(gap_check_interval=0.05, gap_patience=0))
+
+        await world.until_counts(dict.fromkeys("abcd", 1))
+        assert await world.happened() == ["a", "x", "y", "z", "d", "b", "c"]
 
     async def test_types_that_are_not_taken_leave_no_gap(self, database: Database) -> None:
         inbox = Inbox("p", {HAPPENED: _ignore})
@@ -84,6 +125,7 @@ class TestGaps:
     async def test_a_request_that_cannot_be_read_harms_nobody(self, world: World) -> None:
         relay, task = world.relay()
         await until(lambda: _leads(relay))
+        await world.bus.connected()
         for request in (b"", b"[]", b"[9, 1, 2]", orjson.dumps({"kind": 1})):
             await world.bus.client.publish(replay_subject(sample.SERVICE), request)
         await world.emit(sample.ThingHappened(thing_id="a"))

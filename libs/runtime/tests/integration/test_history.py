@@ -1,11 +1,8 @@
-"""F16: a database is an older copy of itself: that of a producer whose events were consumed, or of
-who consumed them.
+"""F16: the database of a producer is an older copy of itself, and its events were consumed.
 
 What happens when a standby takes over that had not received everything, or a backup is restored.
 """
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -15,26 +12,21 @@ from psycopg import sql
 
 from comptoir_local.databases import DatabaseServer, owner_of
 from comptoir_runtime.bus import Subscription
-from comptoir_runtime.bus.signals import Listener
 from comptoir_runtime.consumer import Policy
 from comptoir_runtime.database import Database, DatabaseSettings
-from comptoir_runtime.event_options import event_type
-from comptoir_runtime.outbox import recovery, replay_subject
+from comptoir_runtime.outbox import recovery
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.conftest import TEMPLATE
 from libs.runtime.tests.integration.world import (
     FACTS,
     STATES,
     World,
-    newest_states,
     record,
-    states,
     stop,
     until,
 )
 
 HAPPENED = Subscription(sample.SERVICE, {sample.ThingHappened: record})
-STATE = Subscription(sample.SERVICE, {sample.ThingState: record})
 NUMBERS = "SELECT subject, producer_seq, previous_seq FROM outbox WHERE kind = 1 ORDER BY 2"
 
 
@@ -194,178 +186,3 @@ class TestAnOlderCopy:
         world.consume(HAPPENED, policy=Policy(gap_check_interval=0.05, gap_patience=0))
 
         await world.until_counts(dict.fromkeys(["a", "b", "lost", "gone", "c", "d", "e"], 1))
-
-
-FORGET = """
-WITH lost AS (DELETE FROM inbox WHERE producer_seq > $1),
-undone AS (DELETE FROM thing WHERE id = ANY ($2::text[]))
-UPDATE inbox_cursor SET contiguous_seq = $1, gap_until = NULL, gap_since = NULL"""
-ATTENTIVE = Policy(gap_check_interval=0.05, repair_interval=0.05, look_back_interval=0.05)
-
-
-class TestAnOlderCopyOfAConsumer:
-    """It has acknowledged facts that its database knows nothing of, and no later ones come."""
-
-    async def test_what_it_has_forgotten_comes_again(self, world: World, neighbour: World) -> None:
-        world.relay()
-        (task,) = neighbour.consume(HAPPENED)
-        await world.emit(*facts("a", "b"))
-        await world.emit(*facts("lost", "gone"), sample.ThingEnded(thing_id="a"))
-        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "gone"], 1))
-        await until(neighbour.all_taken)
-        await stop(task)
-        async with neighbour.database.transactions() as session:
-            await session.execute(FORGET, 2, ["lost", "gone"])
-        assert await neighbour.counts() == {"a": 1, "b": 1}
-
-        neighbour.consume(HAPPENED, policy=ATTENTIVE)
-
-        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "gone"], 1))
-        assert await world.happened() == ["a", "b", "lost", "gone", "a", "lost", "gone"]
-
-    async def test_later_facts_of_another_type_do_not_hide_what_is_forgotten(
-        self, world: World, neighbour: World
-    ) -> None:
-        both = Subscription(
-            sample.SERVICE, {sample.ThingHappened: record, sample.ThingEnded: record}
-        )
-        world.relay()
-        (task,) = neighbour.consume(both)
-        await world.emit(*facts("a"), sample.ThingEnded(thing_id="b"))
-        await world.emit(sample.ThingEnded(thing_id="lost"))
-        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost"], 1))
-        await until(neighbour.all_taken)
-        await stop(task)
-        await forget(neighbour, 2, {"a": 1, "b": 1})
-        await world.emit(*facts("later"))
-        await world.until_published()
-
-        neighbour.consume(both, policy=ATTENTIVE)
-
-        await neighbour.until_counts(dict.fromkeys(["a", "b", "lost", "later"], 1))
-
-    async def test_who_knows_everything_asks_in_vain(
-        self, world: World, neighbour: World, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level(logging.INFO, logger="comptoir_runtime.outbox")
-        world.relay()
-        neighbour.consume(HAPPENED, policy=ATTENTIVE)
-        await world.emit(*facts("a", "b"), sample.ThingEnded(thing_id="a"))
-        await neighbour.until_counts({"a": 1, "b": 1})
-        asked: list[bytes] = []
-        listener = Listener(
-            world.bus, replay_subject(sample.SERVICE), lambda data, _: asked.append(data)
-        )
-
-        async def has_asked() -> bool:
-            return len(asked) > 2
-
-        await until(has_asked)
-        await listener.close()
-        assert len(asked) > 2
-        await world.until_published()
-        assert (await world.stream(FACTS))["messages"] == 3
-        assert "this process publishes" in caplog.text
-        assert "on request" not in caplog.text  # each process asks every ten minutes
-
-
-class TestAnOlderCopyOfAConsumerOfStates:
-    """States have gaps by nature, and the next one of a thing may never come."""
-
-    async def test_what_it_has_forgotten_comes_again_although_later_ones_have_come(
-        self, world: World, neighbour: World
-    ) -> None:
-        task = await told_two_states(world, neighbour)
-        await world.emit(*states(["lost", "b"], 2))
-        await neighbour.until_counts({"a": 1, "b": 2, "lost": 1})
-        await until(lambda: neighbour.all_taken(STATES))
-        await stop(task)
-        await forget(neighbour, 2, {"a": 1, "b": 1})
-        await world.emit(*states(["later"], 3))
-        await world.until_published()
-
-        neighbour.consume(STATE, policy=ATTENTIVE)
-
-        await neighbour.until_counts({"a": 1, "b": 2, "lost": 1, "later": 1})
-
-        async def are_told() -> bool:
-            return await newest_states(world) == {"a": 1, "b": 2, "lost": 2, "later": 3}
-
-        assert await until(are_told)  # they may be on their way to another place
-
-    async def test_a_fail_over_in_a_quiet_hour_is_noticed_with_the_next_state(
-        self, world: World, neighbour: World
-    ) -> None:
-        world.relay()
-        neighbour.consume(STATE, policy=ATTENTIVE)
-        await world.emit(*states(["a"], 1))
-        await until_known(neighbour, 1)
-        await world.emit(*states(["lost"], 2))
-        await neighbour.until_counts({"a": 1, "lost": 1})
-        await until_known(neighbour, 2)
-        async with neighbour.database.transactions() as session:
-            await session.execute(CUT_OFF)
-        await forget(neighbour, 1, {"a": 1})
-        await world.emit(*states(["later"], 3))
-
-        await neighbour.until_counts({"a": 1, "lost": 1, "later": 1})
-
-    async def test_who_knows_everything_is_told_nothing_again(
-        self, world: World, neighbour: World
-    ) -> None:
-        task = await told_two_states(world, neighbour)
-        await stop(task)
-        asked: list[bytes] = []
-        listener = Listener(
-            world.bus, replay_subject(sample.SERVICE), lambda data, _: asked.append(data)
-        )
-
-        async def has_asked() -> bool:
-            return len(asked) == 2
-
-        neighbour.consume(STATE, policy=ATTENTIVE)
-        await until(has_asked)
-        await world.emit(*states(["a"], 3))
-        await until_known(neighbour, 3)
-
-        await listener.close()
-        assert len(asked) == 2  # it has begun, and asks no more
-        # What it knew; the newest may have been there already when the relay heard the question.
-        subject = event_type(sample.ThingState).subject_of("b")
-        assert (await world.bus.client.jetstream().get_last_msg(STATES, subject)).seq == 2
-
-
-# As when the server has gone: no session is left, of whoever it was.
-CUT_OFF = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()"""
-
-
-async def forget(world: World, above: int, counts: dict[str, int]) -> None:
-    """The database is as it was when nothing above this sequence was known."""
-    gone = [thing for thing in await world.counts() if thing not in counts]
-    async with world.database.transactions() as session:
-        await session.execute(FORGET, above, gone)
-        for thing, count in counts.items():
-            await session.execute("UPDATE thing SET count = $2 WHERE id = $1", thing, count)
-    assert await world.counts() == counts
-
-
-async def told_two_states(world: World, neighbour: World) -> asyncio.Task[None]:
-    """Whoever consumes them has noted that both are known."""
-    world.relay()
-    (task,) = neighbour.consume(STATE, policy=ATTENTIVE)
-    await world.emit(*states(["a", "b"], 1))
-    await until_known(neighbour, 2)
-    return task
-
-
-async def until_known(world: World, sequence: int) -> None:
-    """Waits until it is noted that all states up to this one are known."""
-    query = "SELECT contiguous_seq FROM inbox_cursor"
-
-    async def is_noted() -> bool:
-        return await world.rows(query) == [(sequence,)]
-
-    await until(is_noted)
-    assert await world.rows(query) == [(sequence,)]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from comptoir_runtime.bus.connection import inbox_prefix
 from comptoir_runtime.bus.streams import creation
 from comptoir_runtime.event_options import EventType, Kind, stream_name
-from comptoir_runtime.outbox.relay import replay_subject, wake_subject
+from comptoir_runtime.outbox.questions import replay_subject, replayed_subject
+from comptoir_runtime.outbox.relay import wake_subject
 
 _API = "$JS.API."
 _STORED = (Kind.FACT, Kind.STATE)
@@ -56,6 +57,7 @@ def permissions(part: Part, everybody: Iterable[Part]) -> Permissions:
         read |= {stream_name(part.service, kind): [] for kind in _STORED}
     for stream in sorted(part.durable()):
         publish |= set(_consumer(part, stream))
+        subscribe.add(replayed_subject(_types_in(stream, part.consumes)[0].service))
     denied: set[str] = set()
     for stream, types in read.items():
         publish |= set(_reader(stream, types))
@@ -68,6 +70,7 @@ def permissions(part: Part, everybody: Iterable[Part]) -> Permissions:
 def _owner(part: Part) -> Iterator[str]:
     yield from (each.every_subject for each in part.owns)
     yield replay_subject(part.service)
+    yield replayed_subject(part.service)
     yield wake_subject(part.service)
     for kind in _STORED:
         stream = stream_name(part.service, kind)

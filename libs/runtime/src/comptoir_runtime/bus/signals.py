@@ -13,6 +13,7 @@ from nats.aio.subscription import Subscription
 
 from comptoir_runtime.bus.connection import Bus, BusUnavailable, Message
 from comptoir_runtime.event_options import Kind, NotAnEvent, event_type
+from comptoir_runtime.supervision import cancel
 
 E = TypeVar("E", bound=Event)
 _log = logging.getLogger(__name__)
@@ -36,9 +37,7 @@ class Listener:
     async def close(self) -> None:
         """Stops listening."""
         self._stop_observing()
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await cancel([self._task])
         if self._subscription is not None:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await self._subscription.unsubscribe()

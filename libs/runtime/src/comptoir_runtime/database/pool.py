@@ -37,13 +37,17 @@ class Pool:
         self._closed = False
         self.timeouts = 0
         """How many have waited in vain."""
-        self.breaks = 0
-        """How many connections have ended before we were done with them."""
+        self._breaks = 0
 
     @property
     def size(self) -> int:
         """Connections that may exist."""
         return self._size
+
+    @property
+    def breaks(self) -> int:
+        """How many connections have ended before we were done with them."""
+        return self._breaks + sum(each.is_closed() for each in self._idle)
 
     @property
     def idle(self) -> int:
@@ -73,7 +77,7 @@ class Pool:
             self._lowest_idle = min(self._lowest_idle, len(self._idle))
             if not connection.is_closed():
                 return connection
-            self.breaks += 1
+            self._breaks += 1
             self._opened -= 1
         if self._opened < self._size:
             self._opened += 1
@@ -85,7 +89,7 @@ class Pool:
         """Takes back a connection; a broken one makes room for a new one."""
         if connection.is_closed() or self._closed:
             if connection.is_closed():
-                self.breaks += 1
+                self._breaks += 1
             else:
                 connection.terminate()
             self._free_slot()
@@ -102,7 +106,7 @@ class Pool:
         for _ in range(min(self._lowest_idle, self._opened - keep)):
             self._opened -= 1
             connection = self._idle.pop(0)
-            self.breaks += connection.is_closed()
+            self._breaks += connection.is_closed()
             connection.terminate()
         self._lowest_idle = len(self._idle)
 

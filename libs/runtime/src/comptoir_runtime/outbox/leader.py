@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from comptoir_runtime.ids import uuid7
 from comptoir_runtime.outbox import recovery, statements
 from comptoir_runtime.outbox.audit import Audit
 from comptoir_runtime.outbox.numbering import Numbered, Numbering, last_of_types
+from comptoir_runtime.outbox.questions import Range
 from comptoir_runtime.outbox.recovery import Place
 from comptoir_runtime.telemetry import counter, names
 
@@ -34,17 +35,6 @@ BATCH = 500
 _RETRY_SECONDS = 0.5
 AUDIT_SECONDS = 60.0
 _TELL_AGAIN_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Events to publish once more, by producer sequence, both ends included."""
-
-    kind: Kind
-    first: int
-    last: int
-    types: tuple[str, ...] = ()
-    """Only these; all when there are none."""
 
 
 class Leader:

@@ -23,6 +23,7 @@ from comptoir_runtime.database import Connection
 from comptoir_runtime.event_options import EventType, Kind
 from comptoir_runtime.outbox import statements
 from comptoir_runtime.outbox.numbering import last_of_types
+from comptoir_runtime.outbox.questions import NO_END
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ _log = logging.getLogger(__name__)
 ADOPTED = "Comptoir-Adopted"
 FIRST_ID = UUID(int=0)
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
-NO_END = 2**62
 OUTBOX_RETENTION = timedelta(days=8)
 _FACTS_AGE = timedelta(days=streams.FACTS_DAYS)
 _MARK_BATCH = 5000

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import nats.errors
-import orjson
 
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable
@@ -24,7 +23,14 @@ from comptoir_runtime.database import Connection, Database
 from comptoir_runtime.database.failures import is_outage
 from comptoir_runtime.event_options import EventType, Kind, event_types_of
 from comptoir_runtime.outbox import statements
-from comptoir_runtime.outbox.leader import AUDIT_SECONDS, BATCH, Leader, Range
+from comptoir_runtime.outbox.leader import AUDIT_SECONDS, BATCH, Leader
+from comptoir_runtime.outbox.questions import (
+    Range,
+    asked_for,
+    question,
+    replay_subject,
+    replayed_subject,
+)
 from comptoir_runtime.outbox.upkeep import Sweep
 from comptoir_runtime.pace import Pace
 from comptoir_runtime.telemetry import counter, names
@@ -39,16 +45,8 @@ _LEADER_SECONDS = 1.0
 _SETTLE_SECONDS = 5.0
 _SWEEP_SECONDS = 600.0
 _REPLAY_SECONDS = 60.0
-_NO_END = 2**62
-
-
-def replay_subject(service: str) -> str:
-    """Where a range of events is asked for again, as JSON `[kind, first, last, type, …]`.
-
-    The last may be 0: all that follows. Without types it is all of them.
-    The leader answers with their number when the request names where to.
-    """
-    return f"replay.{service}"
+# Each type of each consumer asks for itself; more than this is asked for again.
+_MOST_ASKED = 1000
 
 
 def wake_subject(service: str) -> str:
@@ -61,6 +59,7 @@ class _Asked:
     """A range that is being published again, in between of what is new."""
 
     left: Range
+    question: bytes
     answer_to: str
     count: int = 0
 
@@ -135,7 +134,7 @@ class Relay:
         published; raises `BusUnavailable` when the leader, whichever process that is, did not
         get to the end of it.
         """
-        asked = orjson.dumps([kind, first, last])
+        asked = question(Kind(kind), first, last)
         try:
             answer = await self._bus.client.request(
                 replay_subject(self._service), asked, timeout=_REPLAY_SECONDS
@@ -220,15 +219,14 @@ class Relay:
 
     def _on_replay_asked(self, data: bytes, answer_to: str) -> None:
         try:
-            kind, first, last, *types = orjson.loads(data)
-            asked = Range(Kind(kind), int(first), int(last) or _NO_END, tuple(map(str, types)))
+            asked = asked_for(data)
         except (ValueError, TypeError):
             _log.warning("a request to replay events cannot be read")
             return
         # Two processes that miss the same facts ask for them at the same time.
         known = not answer_to and any(each.left == asked for each in self._asked)
-        if self.leading and not known:
-            self._asked.append(_Asked(asked, answer_to))
+        if self.leading and not known and len(self._asked) < _MOST_ASKED:
+            self._asked.append(_Asked(asked, data, answer_to))
             self._wake.set()
 
     async def _serve_replay(self, leader: Leader) -> bool:
@@ -246,4 +244,6 @@ class Relay:
             _log.info("published %d events again, on request", asked.count)
         if asked.answer_to:
             await self._bus.client.publish(asked.answer_to, str(asked.count).encode())
+        else:
+            await self._bus.client.publish(replayed_subject(self._service), asked.question)
         return bool(self._asked)
