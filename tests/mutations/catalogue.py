@@ -148,8 +148,8 @@ ORDER BY position DESC
     Mutant(
         "the first fact of its type may be lost",
         f"{_RUNTIME}/inbox.py",
-        "if unseen and newest:",
-        "if unseen and newest < 0:",
+        "if unseen and told:",
+        "if unseen and told < 0:",
         f"{_RUNTIME_TESTS}/test_gaps.py -k first_fact_of_its_type",
     ),
     Mutant(

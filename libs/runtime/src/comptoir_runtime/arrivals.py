@@ -62,8 +62,8 @@ def read(message: Message) -> Entry:
             headers["ce-type"],
             message.subject,
             message.data,
-            int(headers["Comptoir-Sequence"]),
-            int(headers["Comptoir-Previous-Sequence"]),
+            _number(headers["Comptoir-Sequence"]),
+            _number(headers["Comptoir-Previous-Sequence"]),
             headers,
         )
     except (KeyError, ValueError):
@@ -75,3 +75,10 @@ def read(message: Message) -> Entry:
 def as_part_of(event: Delivered | None) -> AbstractContextManager[None]:
     """What is said of an event is found with what was said of its cause."""
     return within(None if event is None else event.headers.get(TRACEPARENT))
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**63:  # no table could keep it, not even the one for what cannot be kept
+        raise ValueError("no event has such a number")
+    return number

@@ -201,7 +201,7 @@ class Consumer:
                 while messages := await pull.next(self._pace):
                     self._under_way = {message.reply: message for message in messages}
                     entries = [read(message) for message in messages]
-                    self._missing.arrived()
+                    self._missing.arrived(entries[-1])
                     self._forgotten.arrived(entries[-1])
                     _consumed.add(len(entries), (self._stream,))
                     _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))

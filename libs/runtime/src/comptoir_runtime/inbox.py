@@ -165,20 +165,21 @@ class Inbox:
             return False
         # The text may quote what a customer typed; the kind of error and the place are in the log.
         text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
-        await session.execute(_QUARANTINE, *self._letter(event), text[:2000], deliveries)
+        # What it quotes may be just what PostgreSQL does not keep.
+        text = text[:2000].replace("\0", "?").encode(errors="replace").decode()
+        await session.execute(_QUARANTINE, *self._letter(event), text, deliveries)
         return True
 
-    async def find_gaps(self, session: Session, types: Iterable[str]) -> list[Gap]:
+    async def find_gaps(self, session: Session, types: Iterable[str], told: int = 0) -> list[Gap]:
         """Moves the cursors on; answers the gaps that are open.
 
-        Of a type that was never seen it is noted what was told before: from then on it is known
-        when its first event is missing.
+        Of a type that was never seen it is noted that all before the sequence `told` is history:
+        from then on it is known when its first event is missing.
         """
         found = {name: await self._advance(session, name) for name in sorted(types)}
         unseen = [name for name, (reached, _) in found.items() if reached is None]
-        newest = max((reached for reached, _ in found.values() if reached is not None), default=0)
-        if unseen and newest:
-            await self.note_known(session, unseen, newest)
+        if unseen and told:
+            await self.note_known(session, unseen, told)
         return [gap for _, gap in found.values() if gap is not None]
 
     async def newest(self, session: Session, types: Iterable[str]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from comptoir_runtime.arrivals import Entry
 from comptoir_runtime.bus.connection import Bus
 from comptoir_runtime.database import Transactions
 from comptoir_runtime.event_options import Kind
@@ -39,12 +40,16 @@ class Missing:
         self._inbox = inbox
         self._intervals = intervals
         self._unchecked = True
+        self._told = 0
         self._look_at = 0.0
         self._repaired: dict[Gap, float] = {}
 
-    def arrived(self) -> None:
-        """Something has come: there may be something new to find."""
+    def arrived(self, latest: Entry) -> None:
+        """Something has come, this last: there may be something new to find."""
         self._unchecked = True
+        # Delivered for the first time, now: whatever is told later, of any type, comes, too.
+        if latest.event is not None and latest.deliveries == 1:
+            self._told = max(self._told, latest.event.sequence)
 
     async def look(self, failing: Iterable[tuple[str, int]]) -> None:
         """Asks for what is missing; for after each batch, and for when nothing arrives.
@@ -56,7 +61,7 @@ class Missing:
             return
         self._look_at = now + intervals.gap_check_interval
         async with self._transactions() as session:
-            gaps = await self._inbox.find_gaps(session, self._inbox.names)
+            gaps = await self._inbox.find_gaps(session, self._inbox.names, self._told)
             overdue = session.clock.now() - timedelta(seconds=intervals.gap_patience)
         self._unchecked = bool(gaps)
         self._repaired = {gap: at for gap, at in self._repaired.items() if gap in gaps}

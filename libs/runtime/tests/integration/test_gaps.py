@@ -9,7 +9,7 @@ from comptoir_runtime.bus import Subscription
 from comptoir_runtime.clock import ManualClock
 from comptoir_runtime.consumer import Policy
 from comptoir_runtime.database import Database, DatabaseSettings, Session
-from comptoir_runtime.event_options import event_type
+from comptoir_runtime.event_options import EventType, event_type
 from comptoir_runtime.ids import uuid7
 from comptoir_runtime.inbox import Delivered, Gap, Inbox
 from comptoir_runtime.outbox import Relay, replay_subject
@@ -68,6 +68,24 @@ class TestGaps:
         world.consume(both, policy=looking_often)
 
         await world.until_counts({"a": 1, "b": 1, "c": 1})
+
+    async def test_what_was_told_before_a_type_was_taken_in_is_history(
+        self, database: Database
+    ) -> None:
+        ended = event_type(sample.ThingEnded)
+        inbox = Inbox("p", {HAPPENED: _ignore, ended: _ignore})
+        await _take_in(database, inbox, [(1, 0)])
+
+        async def gaps() -> list[tuple[str, int, int]]:
+            async with database.transactions() as session:
+                found = await inbox.find_gaps(session, [HAPPENED.name, ended.name], 50)
+            return [(each.type, each.first, each.last) for each in found]
+
+        assert await gaps() == []
+        await _take_in(database, inbox, [(60, 45)], ended)
+        assert await gaps() == []
+        await _take_in(database, inbox, [(70, 65)], ended)
+        assert await gaps() == [(ended.name, 61, 65)]
 
     async def test_only_what_is_missing_is_published_again(self, world: World) -> None:
         """Not what others have in between: there may be much of it."""
@@ -138,9 +156,11 @@ async def _ignore(session: Session, message: Any) -> None:
     return
 
 
-async def _take_in(database: Database, inbox: Inbox, numbers: list[tuple[int, int]]) -> None:
+async def _take_in(
+    database: Database, inbox: Inbox, numbers: list[tuple[int, int]], kind: EventType = HAPPENED
+) -> None:
     events = [
-        Delivered(uuid7(), HAPPENED.name, "subject", b"", sequence, previous, {})
+        Delivered(uuid7(), kind.name, "subject", b"", sequence, previous, {})
         for sequence, previous in numbers
     ]
     async with database.transactions() as session:

@@ -1,15 +1,20 @@
-"""F13: an event whose handling ends the process, among others that are innocent."""
+"""F13: events that end the process, or that nothing can be done with, among innocent ones."""
 
 import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from comptoir_runtime.bus import Subscription
 from comptoir_runtime.consumer import Policy
+from comptoir_runtime.database import Session
+from comptoir_runtime.event_options import event_type
+from comptoir_runtime.ids import uuid7
 from libs.runtime.tests import sample
-from libs.runtime.tests.integration.world import World, record
+from libs.runtime.tests.integration.world import World, record, until
 
+HAPPENED = event_type(sample.ThingHappened)
 ROOT = Path(__file__).parents[4]
 LETTERS = "SELECT subject, error, state FROM dead_letter"
 # A consumer that dies of one event, as of running out of memory: no exception, no last word.
@@ -75,6 +80,35 @@ class TestPoison:
                 "quarantined",
             )
         ]
+
+    async def test_an_error_that_cannot_be_kept_as_it_is_is_told_all_the_same(
+        self, world: World
+    ) -> None:
+        async def handle(session: Session, message: Any) -> None:
+            raise ValueError("it says \0 and \udcff")
+
+        world.relay()
+        taking = Subscription(sample.SERVICE, {sample.ThingHappened: handle})
+        world.consume(taking, policy=Policy(delays=(0.02,), quarantine_after=1, failures=1))
+        await world.emit(sample.ThingHappened(thing_id="a"))
+
+        assert await until(lambda: _put_aside(world))
+        assert [row[1] for row in await world.rows(LETTERS)] == ["ValueError: it says ? and ?"]
+
+    async def test_a_message_with_a_number_that_no_event_has_is_ignored(self, world: World) -> None:
+        world.relay()
+        await world.emit(sample.ThingHappened(thing_id="good"))
+        await world.until_published()
+        headers = {"ce-id": str(uuid7()), "ce-type": HAPPENED.name}
+        headers |= {"Comptoir-Sequence": str(2**63), "Comptoir-Previous-Sequence": "1"}
+        stream = world.bus.client.jetstream()
+        await stream.publish(HAPPENED.subject_of("x"), b"", headers=headers)
+
+        world.consume(Subscription(sample.SERVICE, {sample.ThingHappened: record}), policy=POLICY)
+
+        await world.until_counts({"good": 1})
+        assert await until(world.all_taken)
+        assert await world.rows(LETTERS) == []
 
 
 async def _dies(process: asyncio.subprocess.Process, world: World) -> bool:

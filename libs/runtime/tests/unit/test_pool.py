@@ -11,6 +11,7 @@ from comptoir_runtime.errors import DatabaseUnavailable, Overloaded
 class FakeConnection:
     def __init__(self) -> None:
         self.closed = False
+        self.hangs = False
 
     def is_closed(self) -> bool:
         return self.closed
@@ -19,6 +20,8 @@ class FakeConnection:
         self.closed = True
 
     async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - as asyncpg's
+        if self.hangs:
+            raise TimeoutError
         self.closed = True
 
 
@@ -156,6 +159,19 @@ class TestPool:
         server.made[1].closed = True
         pool.shrink(keep=0)
         assert (pool.breaks, pool.opened) == (3, 0)
+
+    async def test_who_does_not_answer_the_last_word_keeps_no_other_open(
+        self, server: FakeServer
+    ) -> None:
+        pool = pool_of(server, 2)
+        for connection in [await pool.acquire(), await pool.acquire()]:
+            pool.release(connection)
+        server.made[0].hangs = True
+
+        await pool.close()
+
+        assert [each.closed for each in server.made] == [True, True]
+        assert pool.breaks == 0
 
     async def test_what_is_closed_on_purpose_is_no_break(self, server: FakeServer) -> None:
         pool = pool_of(server, 2)

@@ -116,7 +116,10 @@ class Pool:
         idle, self._idle = self._idle, []
         self._opened -= len(idle)
         for connection in idle:
-            await connection.close(timeout=1)
+            try:
+                await connection.close(timeout=1)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection.terminate()  # it need not agree
 
     async def _open(self) -> Link:
         try:

@@ -47,6 +47,6 @@ def asked_for(data: bytes) -> Range:
     """What a question asks for; raises ValueError or TypeError."""
     kind, first, last, *types = orjson.loads(data)
     first, last = int(first), int(last) or NO_END
-    if max(first, last) > NO_END:
+    if max(first, last) >= 2**63:
         raise ValueError("no event has such a number")
     return Range(Kind(kind), first, last, tuple(map(str, types)))
