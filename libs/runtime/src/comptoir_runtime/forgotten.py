@@ -84,8 +84,8 @@ class Forgotten:
         """
         info = await self._consumer()
         delivered, floor = info["delivered"]["stream_seq"], info["ack_floor"]["stream_seq"]
-        # The stream may have been made anew.
-        self._delivered = min(self._delivered or delivered, delivered)
+        if self._delivered is None or delivered < self._delivered:  # the stream was made anew
+            self._delivered = delivered
         all_taken = idle and not (info["num_pending"] or info["num_ack_pending"])
         if not all_taken and floor <= self._delivered:
             return

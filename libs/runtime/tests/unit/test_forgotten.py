@@ -1,0 +1,145 @@
+"""When a consumer asks for what its database may have forgotten, and how far."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from comptoir_runtime.bus import Bus
+from comptoir_runtime.database import Transactions
+from comptoir_runtime.event_options import Kind
+from comptoir_runtime.forgotten import Forgotten
+from comptoir_runtime.inbox import Inbox
+from comptoir_runtime.missing import Intervals
+
+ALWAYS = Intervals(gap_check_interval=0, repair_interval=0, look_back_interval=0)
+
+
+class FakeBus:
+    """What NATS says of the consumer, and what it is told."""
+
+    service = "taker"
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.delivered = self.acknowledged = 0
+
+    @property
+    def client(self) -> "FakeBus":
+        return self
+
+    async def api(self, method: str) -> dict[str, Any]:
+        return {
+            "num_pending": 0,
+            "num_ack_pending": self.delivered - self.acknowledged,
+            "delivered": {"stream_seq": self.delivered},
+            "ack_floor": {"stream_seq": self.acknowledged},
+        }
+
+    async def publish(self, subject: str, data: bytes) -> None:
+        assert subject == "replay.p"
+        self.asked.append(data)
+
+    def questions(self) -> list[Any]:
+        """Those since the last time."""
+        asked, self.asked = self.asked, []
+        return [orjson.loads(each) for each in sorted(asked)]
+
+
+class FakeInbox:
+    producer = "p"
+    names = ("busy", "quiet")
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    async def newest(self, session: None, types: Sequence[str]) -> dict[str, int]:
+        return self.known
+
+
+class FakeTransactions:
+    breaks = 0
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        yield
+
+
+class Consumer:
+    def __init__(self, intervals: Intervals = ALWAYS) -> None:
+        self.bus, self.inbox, self.database = FakeBus(), FakeInbox(), FakeTransactions()
+        self.forgotten = Forgotten(
+            cast(Bus, self.bus),
+            cast(Transactions, self.database),
+            cast(Inbox, self.inbox),
+            Kind.FACT,
+            intervals,
+        )
+
+    async def asks(self, *, idle: bool = False) -> list[Any]:
+        await self.forgotten.look(idle=idle)
+        return self.bus.questions()
+
+
+@pytest.fixture
+def consumer() -> Consumer:
+    return Consumer()
+
+
+class TestForgotten:
+    async def test_in_a_pause_all_that_follows_is_asked_for(self, consumer: Consumer) -> None:
+        consumer.bus.delivered = consumer.bus.acknowledged = 10
+        consumer.inbox.known = {"busy": 10, "quiet": 4}
+
+        assert await consumer.asks() == []
+        assert await consumer.asks(idle=True) == [[1, 11, 0, "busy"], [1, 5, 0, "quiet"]]
+
+    async def test_without_a_pause_what_is_older_than_what_was_delivered_since(
+        self, consumer: Consumer
+    ) -> None:
+        consumer.bus.delivered, consumer.bus.acknowledged = 10, 8
+        consumer.inbox.known = {"busy": 8, "quiet": 4}
+        assert await consumer.asks() == []
+        consumer.bus.delivered, consumer.bus.acknowledged = 12, 11
+        consumer.inbox.known = {"busy": 11, "quiet": 4}
+
+        assert await consumer.asks() == [[1, 5, 11, "quiet"]]
+
+    async def test_who_began_before_anything_was_told_asks_as_well(
+        self, consumer: Consumer
+    ) -> None:
+        assert await consumer.asks(idle=True) == []
+        consumer.bus.delivered, consumer.bus.acknowledged = 12, 11
+        consumer.inbox.known = {"busy": 11, "quiet": 4}
+
+        assert await consumer.asks() == [[1, 5, 11, "quiet"]]
+
+    async def test_a_stream_that_was_made_anew_is_no_reason_to_wait(
+        self, consumer: Consumer
+    ) -> None:
+        consumer.bus.delivered, consumer.bus.acknowledged = 1000, 990
+        consumer.inbox.known = {"busy": 990, "quiet": 4}
+        assert await consumer.asks() == []
+        consumer.bus.delivered, consumer.bus.acknowledged = 2, 1
+        assert await consumer.asks() == []
+        consumer.bus.delivered, consumer.bus.acknowledged = 5, 4
+
+        assert await consumer.asks() == [[1, 5, 990, "quiet"]]
+
+    async def test_an_answer_to_what_was_asked_before_another_outage_is_none(self) -> None:
+        consumer = Consumer(Intervals(gap_check_interval=0))
+        consumer.bus.delivered = consumer.bus.acknowledged = 10
+        consumer.inbox.known = {"busy": 10, "quiet": 10}
+        await consumer.forgotten.look(idle=True)
+        first, second = consumer.bus.asked
+        consumer.bus.asked = []
+        consumer.database.breaks += 1
+        await consumer.forgotten.look(idle=False)
+
+        consumer.forgotten.answered(first)
+        consumer.forgotten.answered(second)
+
+        assert len(await consumer.asks(idle=True)) == 2
+        assert await consumer.asks(idle=True) == []
