@@ -182,6 +182,10 @@ class Inbox:
             await self.note_known(session, unseen, told)
         return [gap for _, gap in found.values() if gap is not None]
 
+    async def give_up(self, session: Session, gap: Gap) -> None:
+        """Nobody has what is missing any more; what comes after it is looked at again."""
+        await session.execute(_MOVE_CURSOR, self.producer, gap.type, gap.last, None, None)
+
     async def newest(self, session: Session, types: Iterable[str]) -> dict[str, int]:
         """Of each of these types the highest sequence that was taken in, where there is one."""
         return await self._sequences(session, _NEWEST, types)

@@ -12,6 +12,7 @@ from comptoir_runtime.database import Transactions
 from comptoir_runtime.event_options import Kind
 from comptoir_runtime.inbox import Gap, Inbox
 from comptoir_runtime.outbox.questions import question, replay_subject
+from comptoir_runtime.outbox.recovery import OUTBOX_RETENTION
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +64,10 @@ class Missing:
         async with self._transactions() as session:
             gaps = await self._inbox.find_gaps(session, self._inbox.names, self._told)
             overdue = session.clock.now() - timedelta(seconds=intervals.gap_patience)
+            for gap in gaps:
+                if gap.since < session.clock.now() - OUTBOX_RETENTION:
+                    _log.error("%s: %d to %d are lost for good", gap.type, gap.first, gap.last)
+                    await self._inbox.give_up(session, gap)
         self._unchecked = bool(gaps)
         self._repaired = {gap: at for gap, at in self._repaired.items() if gap in gaps}
         for gap in gaps:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import pytest
 
 from comptoir_runtime.bus import Subscription
 from comptoir_runtime.clock import ManualClock
@@ -44,6 +45,33 @@ class TestGaps:
         await world.until_counts({"a": 1, "b": 1, "c": 1})
         await until(lambda: _rows_are(world, cursor, [(3, None, None)]))
         assert await world.rows(cursor) == [(3, None, None)]
+
+    async def test_a_gap_that_nobody_can_fill_does_not_hide_later_ones(
+        self, runtime_url: str, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clock = ManualClock(datetime(2026, 5, 1, tzinfo=UTC))
+        database = await Database.connect(DatabaseSettings(url=runtime_url), clock)
+        world._stack.push_async_callback(database.close)
+        await world.frail_stream(FACTS)
+        world.relay(audit_seconds=3600)
+        await world.emit(*(sample.ThingHappened(thing_id=name) for name in "abcde"))
+        await world.until_published()
+        for lost in (2, 4):
+            await world.bus.api(f"STREAM.MSG.DELETE.{FACTS}", {"seq": lost})
+        async with world.database.transactions() as session:
+            await session.execute("DELETE FROM outbox WHERE producer_seq = 2")
+
+        taking = Subscription(sample.SERVICE, {sample.ThingHappened: record})
+        looking_often = Policy(gap_check_interval=0.05)
+        World(database, world.bus, world._stack).consume(taking, policy=looking_often)
+        cursor = "SELECT contiguous_seq, gap_until FROM inbox_cursor"
+        await until(lambda: _rows_are(world, cursor, [(1, 2)]))
+        clock.advance(8 * 86_400 + 1)
+        await until(lambda: _rows_are(world, cursor, [(3, 4)]))
+        clock.advance(6)
+
+        await world.until_counts(dict.fromkeys("acde", 1))
+        assert f"{HAPPENED.name}: 2 to 2 are lost for good" in caplog.text
 
     async def test_the_first_fact_of_its_type_is_asked_for_again_when_it_is_lost(
         self, world: World
