@@ -92,7 +92,7 @@ ORDER BY position DESC
     Mutant(
         "an event that ends the process is not written down before it is tried",
         f"{_RUNTIME}/consumer.py",
-        "await self.inbox.begin_trial(session, entry.event)",
+        "await self._transactions.run(partial(self.inbox.begin_trial, event=entry.event))",
         "pass",
         f"{_RUNTIME_TESTS}/test_poison.py",
     ),
@@ -169,7 +169,7 @@ ORDER BY position DESC
     Mutant(
         "a poisonous event is acknowledged without a dead letter",
         f"{_RUNTIME}/consumer.py",
-        "aside = await self.inbox.quarantine(session, event, error, entry.deliveries)",
+        "aside = await self._transactions.run(put_aside)",
         "aside = True",
         f"{_RUNTIME_TESTS}/test_consumer.py -k cannot_be_read_is_put_aside",
     ),

@@ -257,8 +257,7 @@ class Consumer:
                 await self._quarantine(entry, "the process ended each time it was handled")
                 continue
             if entry.event is not None:
-                async with self._transactions() as session:
-                    await self.inbox.begin_trial(session, entry.event)
+                await self._transactions.run(partial(self.inbox.begin_trial, event=entry.event))
             await self._alone(entry, [entry])
 
     async def _one_by_one(self, entries: list[Entry]) -> None:
@@ -315,8 +314,7 @@ class Consumer:
                 await self._quarantine(entry, error)
                 return
             if entry.deliveries >= _SUSPICIOUS_AFTER:
-                async with self._transactions() as session:
-                    await self.inbox.end_trial(session, event)
+                await self._transactions.run(partial(self.inbox.end_trial, event=event))
         delay = policy.delays[min(entry.deliveries, len(policy.delays)) - 1]
         again = b"-NAK " + orjson.dumps({"delay": round(delay * _SECOND)})
         await self._answer(entry.message, again)
@@ -324,8 +322,10 @@ class Consumer:
     async def _quarantine(self, entry: Entry, error: BaseException | str) -> None:
         event = entry.event
         if event is not None:
-            async with self._transactions() as session:
-                aside = await self.inbox.quarantine(session, event, error, entry.deliveries)
+            put_aside = partial(
+                self.inbox.quarantine, event=event, error=error, deliveries=entry.deliveries
+            )
+            aside = await self._transactions.run(put_aside)
             self._failures.forget([event])
             if aside:
                 with as_part_of(event):

@@ -11,7 +11,7 @@ from typing import Any
 from comptoir_runtime.arrivals import Entry
 from comptoir_runtime.bus.connection import Bus
 from comptoir_runtime.bus.pull import delivery
-from comptoir_runtime.database import Transactions
+from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.event_options import Kind, stream_name
 from comptoir_runtime.inbox import Inbox
 from comptoir_runtime.missing import Intervals
@@ -134,11 +134,13 @@ class Forgotten:
             self._mark = None  # the stream was made anew
         if info["ack_floor"]["stream_seq"] < position:
             return
-        async with self._transactions() as session:
-            if self._breaks != self._transactions.breaks:
-                return  # it may be an older copy since just now
-            await self._inbox.note_known(session, self._names, sequence)
-        self._mark = None
+
+        async def note(session: Session) -> None:
+            if self._breaks == self._transactions.breaks:  # else it may be an older copy
+                await self._inbox.note_known(session, self._names, sequence)
+                self._mark = None
+
+        await self._transactions.run(note)
 
     async def _consumer(self) -> dict[str, Any]:
         return await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._bus.service}")

@@ -4,11 +4,11 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from comptoir_runtime.arrivals import Entry
 from comptoir_runtime.bus.connection import Bus
-from comptoir_runtime.database import Transactions
+from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.event_options import Kind
 from comptoir_runtime.inbox import Gap, Inbox
 from comptoir_runtime.outbox.questions import question, replay_subject
@@ -61,13 +61,7 @@ class Missing:
         if now < self._look_at or not self._unchecked:
             return
         self._look_at = now + intervals.gap_check_interval
-        async with self._transactions() as session:
-            gaps = await self._inbox.find_gaps(session, self._inbox.names, self._told)
-            overdue = session.clock.now() - timedelta(seconds=intervals.gap_patience)
-            for gap in gaps:
-                if gap.since < session.clock.now() - OUTBOX_RETENTION:
-                    _log.error("%s: %d to %d are lost for good", gap.type, gap.first, gap.last)
-                    await self._inbox.give_up(session, gap)
+        gaps, overdue = await self._transactions.run(self._find)
         self._unchecked = bool(gaps)
         self._repaired = {gap: at for gap, at in self._repaired.items() if gap in gaps}
         for gap in gaps:
@@ -80,3 +74,13 @@ class Missing:
             _log.warning("%s: %d to %d are missing; asking again", gap.type, gap.first, gap.last)
             asked = question(Kind.FACT, gap.first, gap.last, gap.type)
             await self._bus.client.publish(replay_subject(self._inbox.producer), asked)
+
+    async def _find(self, session: Session) -> tuple[list[Gap], datetime]:
+        """The gaps, and since when those must be known that are losses."""
+        now = session.clock.now()
+        gaps = await self._inbox.find_gaps(session, self._inbox.names, self._told)
+        for gap in gaps:
+            if gap.since < now - OUTBOX_RETENTION:
+                _log.error("%s: %d to %d are lost for good", gap.type, gap.first, gap.last)
+                await self._inbox.give_up(session, gap)
+        return gaps, now - timedelta(seconds=self._intervals.gap_patience)

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import pytest
+
 from comptoir_runtime.bus import Subscription
-from comptoir_runtime.consumer import Policy
+from comptoir_runtime.consumer import Policy, consumers
 from comptoir_runtime.database import Session
 from comptoir_runtime.event_options import event_type
 from comptoir_runtime.ids import uuid7
@@ -94,6 +97,32 @@ class TestPoison:
 
         assert await until(lambda: _put_aside(world))
         assert [row[1] for row in await world.rows(LETTERS)] == ["ValueError: it says ? and ?"]
+
+    async def test_putting_aside_is_tried_again_when_it_collides(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def handle(session: Session, message: Any) -> None:
+            raise ValueError("no")
+
+        policy = Policy(delays=(0.02,), quarantine_after=1, failures=1, ack_wait=3600)
+        taking = Subscription(sample.SERVICE, {sample.ThingHappened: handle})
+        (consumer,) = consumers(world.bus, world.database, [taking], policy)
+        collisions = [asyncpg.DeadlockDetectedError("two wait for each other")]
+        quarantine = consumer.inbox.quarantine
+
+        async def collide(*arguments: Any, **named: Any) -> bool:
+            if collisions:
+                raise collisions.pop()
+            return await quarantine(*arguments, **named)
+
+        monkeypatch.setattr(consumer.inbox, "quarantine", collide)
+        world.relay()
+        _ = world.background(consumer.run())
+        await world.emit(sample.ThingHappened(thing_id="a"))
+
+        assert await until(lambda: _put_aside(world))
+        assert await until(world.all_taken)
+        assert [row[1] for row in await world.rows(LETTERS)] == ["ValueError: no"]
 
     async def test_a_message_with_a_number_that_no_event_has_is_ignored(self, world: World) -> None:
         world.relay()
