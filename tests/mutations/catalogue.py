@@ -182,16 +182,15 @@ ORDER BY position DESC
     ),
     Mutant(
         "the answer to a request id is kept in a transaction of its own",
-        f"{_RUNTIME}/rpc/pipeline.py",
-        "                return answer\n\n            try:\n"
-        "                return await transactions.run(body)\n",
-        "                kept.append(session.answer)\n"
-        "                session.answer = None\n"
-        "                return answer\n\n            kept: list[Any] = []\n            try:\n"
-        "                done = await transactions.run(body)\n"
-        "                async with transactions() as other:\n"
-        "                    other.answer = kept[-1]\n"
-        "                return done\n",
+        f"{_RUNTIME}/rpc/once.py",
+        "        return answer\n\n    try:\n        return await transactions.run(keyed), False\n",
+        "        kept.append(session.answer)\n"
+        "        session.answer = None\n"
+        "        return answer\n\n    kept: list = []\n    try:\n"
+        "        done = await transactions.run(keyed)\n"
+        "        async with transactions() as other:\n"
+        "            other.answer = kept[-1]\n"
+        "        return done, False\n",
         f"{_RUNTIME_TESTS}/rpc/test_idempotency.py",
     ),
     Mutant(

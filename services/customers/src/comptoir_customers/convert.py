@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from comptoir.customers.v1 import customer_pb2
-from comptoir_customers.domain.people import Customer, StaffMember
+from comptoir.customers.v1 import customers_service_pb2 as pb
+from comptoir_customers.domain.people import (
+    Colleague,
+    Customer,
+    Newcomer,
+    StaffMember,
+    normalised_email,
+)
 from comptoir_customers.domain.sessions import Session
 from comptoir_customers.domain.timeline import Touch
 from comptoir_runtime import etag
@@ -44,6 +51,26 @@ def customer_to(customer: Customer) -> customer_pb2.Customer:
         etag=etag.of(customer.version),
         create_time=timestamp(customer.created_at),
         update_time=timestamp(customer.updated_at),
+    )
+
+
+def newcomer_from(request: pb.RegisterRequest) -> Newcomer:
+    """Somebody who registers."""
+    return Newcomer(
+        email=normalised_email(request.email),
+        given_name=request.given_name,
+        family_name=request.family_name,
+        locale=request.locale,
+    )
+
+
+def colleague_from(request: pb.CreateStaffMemberRequest) -> Colleague:
+    """A member of staff to add."""
+    return Colleague(
+        email=normalised_email(request.email),
+        name=request.name,
+        permissions=frozenset(request.permissions),
+        location=request.location,
     )
 
 

@@ -8,6 +8,7 @@ from comptoir_customers import convert
 from comptoir_customers.operations import keys, people, sessions, timeline
 from comptoir_customers.policies.passwords import Argon2Passwords
 from comptoir_runtime import mask, paging
+from comptoir_runtime.database import Session
 from comptoir_runtime.rpc import Call, process, query, step
 
 
@@ -53,18 +54,15 @@ class CustomersServicer:
     async def GetJwks(self, _: pb.GetJwksRequest, call: Call) -> pb.GetJwksResponse:
         return pb.GetJwksResponse(jwks=await keys.get_jwks(call.session))
 
-    @step
+    @process
     async def Register(self, request: pb.RegisterRequest, call: Call) -> customer_pb2.Customer:
-        customer = await people.register(
-            call.session,
-            self._passwords,
-            email=request.email,
-            password=request.password,
-            given_name=request.given_name,
-            family_name=request.family_name,
-            locale=request.locale,
-        )
-        return convert.customer_to(customer)
+        newcomer = convert.newcomer_from(request)
+        hashed = await self._hashed(request)
+
+        async def body(session: Session) -> customer_pb2.Customer:
+            return convert.customer_to(await people.register(session, newcomer, hashed))
+
+        return await call.once(request, customer_pb2.Customer, body)
 
     @query
     async def GetCustomer(
@@ -109,21 +107,18 @@ class CustomersServicer:
         shown, token = page.cut(found, lambda touch: paging.Moment(touch.happened_at, touch.id))
         return pb.GetTimelineResponse(touches=map(convert.touch_to, shown), next_page_token=token)
 
-    @step
+    @process
     async def CreateStaffMember(
         self, request: pb.CreateStaffMemberRequest, call: Call
     ) -> customer_pb2.StaffMember:
-        member = await people.create_staff_member(
-            call.session,
-            self._passwords,
-            call.principal,
-            email=request.email,
-            password=request.password,
-            name=request.name,
-            permissions=frozenset(request.permissions),
-            location=request.location,
-        )
-        return convert.staff_member_to(member)
+        colleague = convert.colleague_from(request)
+        hashed = await self._hashed(request)
+
+        async def body(session: Session) -> customer_pb2.StaffMember:
+            member = await people.create_staff_member(session, call.principal, colleague, hashed)
+            return convert.staff_member_to(member)
+
+        return await call.once(request, customer_pb2.StaffMember, body)
 
     @query
     async def ListStaffMembers(
@@ -136,3 +131,12 @@ class CustomersServicer:
         return pb.ListStaffMembersResponse(
             staff_members=map(convert.staff_member_to, shown), next_page_token=token
         )
+
+    async def _hashed(self, request: pb.RegisterRequest | pb.CreateStaffMemberRequest) -> str:
+        """The slow hash of a request's password, which is taken out of it.
+
+        What tells repeated requests apart is a quick hash: nobody may guess a password by it.
+        """
+        hashed = await self._passwords.hash(request.password)
+        request.ClearField("password")
+        return hashed

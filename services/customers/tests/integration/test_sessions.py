@@ -9,9 +9,13 @@ import orjson
 import pytest
 
 from comptoir.customers.v1 import customers_service_pb2 as pb
-from comptoir_runtime.errors import RemoteFailure
+from comptoir_customers.policies.passwords import Argon2Passwords
+from comptoir_runtime.errors import NetworkCallInTransaction, RemoteFailure
+from comptoir_runtime.idempotency import key_of
 from comptoir_testing.harness import ServiceHarness
 from services.customers.tests import factories
+
+KEPT = "SELECT request_hash FROM idempotency WHERE key = $1"
 
 
 def claims(token: str) -> dict[str, object]:
@@ -97,6 +101,49 @@ class TestSignIn:
         with pytest.raises(RemoteFailure) as refusal:
             await harness.call("CreateStaffMember", request, harness.tokens.staff("staff.write"))
         assert refusal.value.reason == "PERMISSION_NOT_HELD"
+
+
+class TestRegistering:
+    """46: what is slow on purpose is no way to stop the others."""
+
+    async def test_46_passwords_are_hashed_while_no_transaction_is_open(
+        self, harness: ServiceHarness
+    ) -> None:
+        """Who waits for a turn to hash keeps no connection from the others."""
+        passwords = Argon2Passwords()
+        async with harness.transactions():
+            for hashing in (passwords.hash("x"), passwords.matches("x", None)):
+                with pytest.raises(NetworkCallInTransaction):
+                    await hashing
+        customer = await factories.registered(harness)
+        member = await factories.staff_member(harness)
+        assert await attempt(harness, customer.email, factories.PASSWORD) == "signed in"
+        request = pb.AuthenticateStaffRequest(email=member.email, password=factories.PASSWORD)
+        assert (await harness.call("AuthenticateStaff", request)).subject == member.id
+
+    async def test_42_of_a_password_nothing_quick_to_guess_by_is_kept(
+        self, harness: ServiceHarness
+    ) -> None:
+        """42, I2: one request id with two passwords is one request, and the first one counts."""
+        request = factories.register_request()
+        first = await harness.call("Register", request)
+        async with harness.transactions.reading() as session:
+            kept = await session.fetchval(KEPT, request.request_id)
+        request.password = "another one altogether"
+
+        assert await harness.call("Register", request) == first
+
+        assert kept == hash_without_password(request)
+        assert await attempt(harness, first.email, request.password) == "CREDENTIALS_REFUSED"
+        assert await attempt(harness, first.email, factories.PASSWORD) == "signed in"
+
+
+def hash_without_password(request: pb.RegisterRequest) -> bytes:
+    """What tells a request from another, if nothing of its password is in it."""
+    bare = pb.RegisterRequest()
+    bare.CopyFrom(request)
+    bare.ClearField("password")
+    return key_of("", "", bare).request_hash
 
 
 class TestRefresh:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, TypeAlias
 
-import asyncpg
 import grpc
 import protovalidate
 from google.protobuf.message import DecodeError, Message
@@ -24,12 +23,9 @@ from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import (
     DOMAIN_PREFIX,
     STATUS_DETAILS_KEY,
-    DatabaseUnavailable,
     DeadlineExceeded,
-    Failure,
     InvalidArgument,
     InvalidFields,
-    Overloaded,
     Unauthenticated,
     Unavailable,
     Violation,
@@ -37,6 +33,7 @@ from comptoir_runtime.errors import (
 )
 from comptoir_runtime.rpc.batches import Gathering
 from comptoir_runtime.rpc.call import Call
+from comptoir_runtime.rpc.once import once
 from comptoir_runtime.rpc.procedures import Procedure, Shape
 from comptoir_runtime.rpc.refusals import refusal
 from comptoir_runtime.rpc.texts import subscript, unfit
@@ -183,8 +180,10 @@ class Pipeline:
 
             return run_query
 
-        async def run_process(request: Message, call: Call, _: Context) -> bytes:
+        async def run_process(request: Message, call: Call, context: Context) -> bytes:
             answer: Message = await function(request, call)
+            if call.replayed:
+                context.set_trailing_metadata((idempotency.REPLAYED,))
             return answer.SerializeToString()
 
         return run_process
@@ -203,42 +202,32 @@ class Pipeline:
         return run_step
 
     def _keyed_step(self, procedure: Procedure) -> Body:
-        function, transactions, scope = procedure.function, self._transactions, procedure.name
+        function, transactions = procedure.function, self._transactions
         unkeyed = self._step(function)
 
         async def run_keyed(request: Message, call: Call, context: Context) -> bytes:
-            key = _key_of(scope, request, call)
+            key = call.key_of(request)
             if key is None:
                 return await unkeyed(request, call, context)
 
             async def body(session: Session) -> bytes:
                 call.session = session
-                message: Message = await function(request, call)
-                answer = message.SerializeToString()
-                session.remember_answer(key.scope, key.caller, key.key, key.request_hash, answer)
-                return answer
+                answer: Message = await function(request, call)
+                return answer.SerializeToString()
 
-            try:
-                return await transactions.run(body)
-            except (Overloaded, DatabaseUnavailable):
-                raise  # nothing was tried; asking the same database would only add to its troubles
-            except (Failure, asyncpg.PostgresError):
-                # Perhaps it was carried out before: then this is the answer, whatever the
-                # operation thinks of being asked a second time.
-                stored = await idempotency.recall(transactions, key)
-                if stored is None:
-                    raise
-            context.set_trailing_metadata((idempotency.REPLAYED,))
-            return stored
+            answered, replayed = await once(transactions, key, body)
+            if replayed:
+                context.set_trailing_metadata((idempotency.REPLAYED,))
+            return answered
 
         return run_keyed
 
     def _together(self, procedure: Procedure) -> Body:
         gathering = Gathering(procedure.function, self._transactions)
-        scope, keyed = procedure.name, procedure.keyed
+        keyed = procedure.keyed
 
         async def run_together(request: Message, call: Call, context: Context) -> bytes:
-            key = _key_of(scope, request, call) if keyed else None
+            key = call.key_of(request) if keyed else None
             answered = await gathering.answer(request, call, key)
             if answered.replayed:
                 context.set_trailing_metadata((idempotency.REPLAYED,))
@@ -294,6 +283,7 @@ class Pipeline:
         principal = await self._authenticate(metadata.get("authorization"))
         procedure.rule.check(principal)
         return Call(
+            procedure=procedure.name,
             principal=principal,
             transactions=self._transactions,
             clock=self._clock,
@@ -334,14 +324,6 @@ class Pipeline:
         details = to_status(failure, self._domain).SerializeToString()
         context.set_trailing_metadata(((STATUS_DETAILS_KEY, details),))
         return failure.status.name
-
-
-def _key_of(scope: str, request: Message, call: Call) -> idempotency.RequestKey | None:
-    """What makes the request repeatable; None when it bears no request id."""
-    if not getattr(request, idempotency.FIELD):
-        return None
-    caller = "" if call.principal is None else call.principal.subject
-    return idempotency.key_of(scope, caller, request)
 
 
 async def _within(seconds: float, answer: Awaitable[bytes]) -> bytes:

@@ -44,6 +44,28 @@ class StaffMember:
 
 
 @dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody who registers."""
+
+    email: str
+    """Normalised, as all e-mails that are kept."""
+    given_name: str
+    family_name: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A member of staff to add."""
+
+    email: str
+    """Normalised, as all e-mails that are kept."""
+    name: str
+    permissions: frozenset[str]
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What signing in needs to know of somebody."""
 

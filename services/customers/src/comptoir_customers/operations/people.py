@@ -8,14 +8,15 @@ from dataclasses import replace
 from comptoir_customers import errors, events
 from comptoir_customers.domain.people import (
     DEFAULT_LOCALE,
+    Colleague,
     Customer,
+    Newcomer,
     StaffMember,
     customer_number,
     missing_permission,
     normalised_email,
 )
 from comptoir_customers.domain.timeline import Touch, TouchKind
-from comptoir_customers.policies.passwords import Argon2Passwords
 from comptoir_customers.store import people as store
 from comptoir_customers.store import timeline
 from comptoir_runtime import etag
@@ -40,33 +41,24 @@ def customer_meant(principal: Principal | None, customer: str, permission: str) 
     return customer
 
 
-async def register(
-    session: Session,
-    passwords: Argon2Passwords,
-    *,
-    email: str,
-    password: str,
-    given_name: str,
-    family_name: str,
-    locale: str,
-) -> Customer:
+async def register(session: Session, newcomer: Newcomer, password_hash: str) -> Customer:
     """Registers a customer; raises `EmailTaken`."""
     now = session.clock.now()
     customer = Customer(
         id=new_id("cus"),
         number=customer_number(await store.next_number(session)),
-        email=normalised_email(email),
-        given_name=given_name,
-        family_name=family_name,
+        email=newcomer.email,
+        given_name=newcomer.given_name,
+        family_name=newcomer.family_name,
         phone="",
-        locale=locale or DEFAULT_LOCALE,
+        locale=newcomer.locale or DEFAULT_LOCALE,
         addresses=(),
         group="",
         version=1,
         created_at=now,
         updated_at=now,
     )
-    if not await store.insert_customer(session, customer, await passwords.hash(password)):
+    if not await store.insert_customer(session, customer, password_hash):
         raise errors.EmailTaken
     touch = Touch(new_id("tch"), customer.id, TouchKind.REGISTERED, now, reference=customer.id)
     timeline.add(session, touch)
@@ -112,25 +104,25 @@ async def find_customers(session: Session, query: str, after: str, size: int) ->
 
 
 async def create_staff_member(
-    session: Session,
-    passwords: Argon2Passwords,
-    principal: Principal | None,
-    *,
-    email: str,
-    password: str,
-    name: str,
-    permissions: frozenset[str],
-    location: str,
+    session: Session, principal: Principal | None, colleague: Colleague, password_hash: str
 ) -> StaffMember:
-    """Adds a member of staff; nobody gives what they do not hold."""
+    """Adds a member of staff; nobody gives what they do not hold.
+
+    Raises `PermissionNotHeld`, `EmailTaken`.
+    """
     held = frozenset() if principal is None else principal.permissions
-    missing = missing_permission(permissions, held)
+    missing = missing_permission(colleague.permissions, held)
     if missing is not None:
         raise errors.PermissionNotHeld(missing)
     member = StaffMember(
-        new_id("stf"), normalised_email(email), name, permissions, location, session.clock.now()
+        new_id("stf"),
+        colleague.email,
+        colleague.name,
+        colleague.permissions,
+        colleague.location,
+        session.clock.now(),
     )
-    if not await store.insert_staff(session, member, await passwords.hash(password)):
+    if not await store.insert_staff(session, member, password_hash):
         raise errors.EmailTaken
     return member
 

@@ -1,4 +1,7 @@
-"""Hashing passwords: slow on purpose, so in threads and few at a time."""
+"""Hashing passwords: slow on purpose, so in threads, few at a time and in no transaction.
+
+Whoever waits for their turn must not keep a connection to the database from the others.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import os
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from comptoir_runtime.guard import outside_transaction
 
 
 class Argon2Passwords:
@@ -21,11 +26,13 @@ class Argon2Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
+        outside_transaction()
         async with self._turns:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether the password is the one that was stored; without one, never."""
+        outside_transaction()
         async with self._turns:
             right = await asyncio.to_thread(self._verify, stored or self._nobody, password)
         return right and stored is not None
