@@ -6,6 +6,7 @@ from math import asin, cos, inf, radians, sin, sqrt
 from comptoir.type.v1 import address_pb2
 
 _EARTH_RADIUS_KM = 6371.0
+_TYPED = ("recipient", "postal_code", "city")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,15 @@ def address_message(address: Address) -> address_pb2.Address:
         phone=address.phone,
         point=None if address.point is None else point_message(address.point),
     )
+
+
+def typed_texts(message: address_pb2.Address, path: str) -> dict[str, str]:
+    """What people may have typed anything into, by the paths of its fields.
+
+    The phone is none of it: its contract takes no more digits than phone numbers have.
+    """
+    texts = {f"{path}.{name}": getattr(message, name) for name in _TYPED}
+    return texts | {f"{path}.lines[{at}]": line for at, line in enumerate(message.lines)}
 
 
 def point_of(message: address_pb2.Point) -> Point:

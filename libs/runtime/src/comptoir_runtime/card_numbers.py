@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from comptoir_runtime.errors import InvalidArgument, Violation
 
 # Grouped by blanks or hyphens or not at all; part of a longer word, such as an id, it is none.
-_CANDIDATE = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z])")
+# After a plus up to 15 digits are a phone number.
+_CANDIDATE = re.compile(
+    r"(?:(?<![0-9A-Za-z+])[2-6](?:[ -]?[0-9]){12,18}|(?<=\+)[2-6](?:[ -]?[0-9]){15,18})"
+    r"(?![0-9A-Za-z])"
+)
 _NOT_DIGITS = re.compile(r"[ -]")
 
 

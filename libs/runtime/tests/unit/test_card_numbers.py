@@ -32,6 +32,7 @@ class TestLooksLikeCardNumber:
             "5555555555554444",
             "my card is 4000000000000002, thanks",
             "https://shop.example/return?card=4242424242424242&x=1",
+            "+4242 4242 4242 4242",
         ],
     )
     def test_card_numbers_are_recognised(self, text: str) -> None:
@@ -46,6 +47,7 @@ class TestLooksLikeCardNumber:
             "4242424242424241",
             "ord_01j9z3k4m5n6p7q8r9s0t1v2w3",
             "+33 6 12 34 56 78",
+            "+49 1511 2345678",  # passes Luhn's check, as one of ten German mobiles does
             "2026-11-22T16:44:00Z",
             "424242424242",
             "42424242424242424242",

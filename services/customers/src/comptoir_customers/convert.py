@@ -16,10 +16,12 @@ from comptoir_customers.domain.people import (
 from comptoir_customers.domain.sessions import Session
 from comptoir_customers.domain.timeline import Touch
 from comptoir_runtime import etag
-from comptoir_runtime.addresses import address_message, address_of
+from comptoir_runtime.addresses import address_message, address_of, typed_texts
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.money import from_minor
 from comptoir_runtime.timestamps import timestamp, timestamp_or_none
 
+_NAMES = ("given_name", "family_name")
 _UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +57,8 @@ def customer_to(customer: Customer) -> customer_pb2.Customer:
 
 
 def newcomer_from(request: pb.RegisterRequest) -> Newcomer:
-    """Somebody who registers."""
+    """Somebody who registers. Raises `CardNumberRefused`."""
+    refuse_card_numbers({name: getattr(request, name) for name in ("email", *_NAMES)})
     return Newcomer(
         email=normalised_email(request.email),
         given_name=request.given_name,
@@ -75,7 +78,13 @@ def colleague_from(request: pb.CreateStaffMemberRequest) -> Colleague:
 
 
 def customer_from(message: customer_pb2.Customer, customer_id: str) -> Customer:
-    """What a caller wants a customer to be; only what may change is meant."""
+    """What a caller wants a customer to be; only what may change is meant.
+
+    Raises `CardNumberRefused`.
+    """
+    refuse_card_numbers({f"customer.{name}": getattr(message, name) for name in _NAMES})
+    for at, address in enumerate(message.addresses):
+        refuse_card_numbers(typed_texts(address, f"customer.addresses[{at}]"))
     return Customer(
         id=customer_id,
         number="",

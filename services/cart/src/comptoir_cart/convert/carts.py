@@ -10,6 +10,8 @@ from comptoir_cart.domain.carts import Address, Cart, Delivery, Mode
 from comptoir_cart.domain.priced import PricedCart, PricedLine, Quote, Totals
 from comptoir_cart.domain.shipping import OfferedMethod
 from comptoir_runtime import etag
+from comptoir_runtime.addresses import typed_texts
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.errors import InvalidFields, Violation
 from comptoir_runtime.money import from_minor
 from comptoir_runtime.timestamps import timestamp_or_none
@@ -77,7 +79,8 @@ def methods_to(
 
 
 def delivery_from(delivery: pb.Delivery) -> Delivery:
-    """Raises `InvalidFields` when the place of the delivery is missing."""
+    """Raises `InvalidFields` when the place of the delivery is missing, `CardNumberRefused`."""
+    refuse_card_numbers(typed_texts(delivery.address, "delivery.address"))
     mode = Mode(delivery.mode)
     if mode is Mode.PICK_UP:
         if not delivery.location:

@@ -19,6 +19,7 @@ from comptoir_cart.store.market import lock_cart_with_market, market_for
 from comptoir_runtime import etag, ids
 from comptoir_runtime.auth import Kind, Principal
 from comptoir_runtime.bus import Bus
+from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.errors import PermissionDenied
 from comptoir_runtime.money import exponent
@@ -128,7 +129,11 @@ async def add_line(
     note: str,
     channel: str,
 ) -> PricedCart:
-    """Adds units of a product the channel sells. Raises `ProductNotSold`, `CartFull`."""
+    """Adds units of a product the channel sells.
+
+    Raises `ProductNotSold`, `CartFull`, `CardNumberRefused`.
+    """
+    refuse_card_numbers({"note": note})
     cart, market = await lock_cart_with_market(session, cart_id, sku=sku, channel=channel or None)
     cart = _changed(session, principal, cart, version)
     cart = domain.with_units(cart, Line(ids.new_id("lin"), sku, quantity, note), channel)
