@@ -13,7 +13,7 @@ from comptoir.cart.v1 import cart_pb2
 from comptoir.customers.v1 import customers_service_pb2
 from comptoir.payments.v1 import payments_service_pb2
 from comptoir_gateway.__main__ import Gateway
-from comptoir_gateway.web import server
+from comptoir_gateway.web import exchange, server
 from comptoir_runtime.errors import (
     FailedPrecondition,
     Precondition,
@@ -295,6 +295,52 @@ class TestHostileClients:
         ):
             writer.write(b"GET /healthz HTTP/1.1\r\nhost:")
             assert await status_of(reader) == 408
+        await gateway.stop()
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [(b"/v1/carts", 408), (b"/v1/nowhere", 404), (b"/healthz", 405)],
+        ids=["read", "no such address", "nobody reads it"],
+    )
+    async def test_63_a_body_that_trickles_in_holds_no_connection(
+        self, services: FakeServices, monkeypatch: pytest.MonkeyPatch, path: bytes, status: int
+    ) -> None:
+        """63, F28: it was answered, and then each byte that came kept the connection open."""
+        monkeypatch.setattr(exchange, "BODY_SECONDS", 0.2)
+        monkeypatch.setattr(server, "REST_SECONDS", 0.2)
+        gateway = await Gateway.start(settings_for(services))
+        async with (
+            httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client,
+            connected(client) as (reader, writer),
+        ):
+            writer.write(b"POST " + path + b" HTTP/1.1\r\nhost: x\r\ncontent-length: 9999\r\n\r\n{")
+            assert await status_of(reader) == status
+            async with asyncio.timeout(30):
+                with contextlib.suppress(ConnectionError):
+                    while not reader.at_eof():
+                        writer.write(b" ")
+                        await writer.drain()
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(reader.read(1000), 0.05)
+        await gateway.stop()
+
+    async def test_63_the_rest_of_a_body_may_come_after_the_answer(
+        self, services: FakeServices, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(server, "REST_SECONDS", 0.2)
+        gateway = await Gateway.start(settings_for(services))
+        async with (
+            httpx.AsyncClient(base_url=f"http://{gateway.address}", timeout=30) as client,
+            connected(client) as (reader, writer),
+        ):
+            writer.write(b"POST /v1/nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n{")
+            assert await status_of(reader) == 404
+            problem = await reader.readuntil(b"}")
+            writer.write(b"    ")
+            await asyncio.sleep(0.5)  # longer than the rest of a body may take
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert await status_of(reader) == 200
+        assert b"ROUTE_NOT_FOUND" in problem
         await gateway.stop()
 
     async def test_one_connection_serves_many_requests(self, http: httpx.AsyncClient) -> None:

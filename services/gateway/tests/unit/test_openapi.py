@@ -45,6 +45,19 @@ class TestDocument:
         names = {each["name"] for each in found["parameters"] if each["in"] == "path"}
         assert len(names) == len(operation.path_fields)
 
+    def test_every_refusal_that_may_come_is_described(self, contract: Any) -> None:
+        found = described(contract)
+        always = {"200", "400", "401", "404", "429", "503", "504"}
+        with_body = always | {"408", "413", "415", "409"}
+        assert found["listPublishedProducts"]["responses"].keys() == always
+        assert found["getCart"]["responses"].keys() == always | {"304", "403"}
+        assert found["authenticate"]["responses"].keys() == with_body
+        assert found["addLine"]["responses"].keys() == with_body | {"403", "412", "422"}
+        assert found["getCheckoutPage"]["responses"].keys() == always | {"403"}
+        answers = contract["components"]["responses"]
+        named = {code for each in found.values() for code in each["responses"]}
+        assert named == {"200", "304", *answers}
+
     def test_every_field_has_its_comment(self, contract: Any) -> None:
         bare = [
             f"{name}.{field}"

@@ -28,16 +28,22 @@ stable and made for programs.
 """
 _PROBLEM_TEXTS = {
     "400": "The request is not valid; `violations` name the fields.",
-    "401": "There is no valid access token.",
+    "401": "The access token, or what else proves who calls, is missing or not valid.",
     "403": "The caller may not do this.",
     "404": "There is no such thing, or not for this caller.",
+    "408": "The body came too slowly.",
     "409": "The state of things forbids it; see `reason`.",
     "412": "The resource has changed since: `If-Match` does not match.",
+    "413": "The body is too large.",
+    "415": "The body is not plain `application/json` in UTF-8.",
     "422": "The `Idempotency-Key` was used with another body.",
     "429": "Too much at once; `Retry-After` says when to try again.",
     "503": "A part of the platform cannot be reached; try again.",
+    "504": "The answer took too long; try again.",
 }
-_ALWAYS = ("400", "429", "503")
+ALWAYS = ("400", "401", "404", "429", "503", "504")
+"""Whatever is asked: a token that is none is refused everywhere, a thing may be named anywhere."""
+WITH_BODY = ("408", "413", "415")
 
 
 class Document:
@@ -125,7 +131,7 @@ class Document:
             found.append(_header("Idempotency-Key", _KEY, required=operation.needs_key))
         if operation.takes_version:
             found.append(_header("If-Match", "The ETag of the version the change is made on."))
-        if operation.verb == "GET" and ETAG in operation.response.fields_by_name:
+        if _may_be_held(operation):
             found.append(_header("If-None-Match", "The ETag the client has; 304 when it holds."))
         return found
 
@@ -184,15 +190,20 @@ class Document:
         else:
             content = {"application/json": {"schema": schema}}
         text = self._comments.get(operation.response.full_name, "The answer.")
-        codes = [*_ALWAYS, *(() if operation.access.anyone else ("401", "403"))]
-        if operation.path_fields:
-            codes.append("404")
+        codes = [*ALWAYS, *(() if operation.access.anyone else ("403",))]
+        if operation.has_body:
+            codes += WITH_BODY
         if operation.verb != "GET":
             codes += ["409", *(("422",) if operation.takes_key else ())]
         if operation.takes_version:
             codes.append("412")
         problems = {code: {"$ref": f"#/components/responses/{code}"} for code in sorted(codes)}
-        return {"200": {"description": text, "content": content}, **problems}
+        held = {"304": {"description": "The client has it already."}}
+        return {
+            "200": {"description": text, "content": content},
+            **(held if _may_be_held(operation) else {}),
+            **problems,
+        }
 
 
 _KEY = "Makes the call repeatable: 1 to 255 printable ASCII characters, fresh for each intent."
@@ -228,6 +239,11 @@ def who_may(access: access_pb2.Access) -> str:
         names = " or ".join(f"`{each}`" for each in access.permissions)
         callers.append(f"staff with the permission {names}")
     return f"For {', '.join(callers) or 'other services'}."
+
+
+def _may_be_held(operation: Operation) -> bool:
+    """Whether a client may have the answer already, and ask about its version."""
+    return operation.verb == "GET" and ETAG in operation.response.fields_by_name
 
 
 def _template(operation: Operation) -> str:

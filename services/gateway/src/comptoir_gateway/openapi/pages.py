@@ -164,8 +164,6 @@ def page_paths() -> dict[str, dict[str, Any]]:
 
 
 def _get(name: str, summary: str, schema: str, parameters: list[Schema]) -> dict[str, Any]:
-    codes = ("400", "404", "429", "503")
-    problems = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
     answer = {"description": summary, "content": {"application/json": {"schema": _ref(schema)}}}
     return {
         "get": {
@@ -174,10 +172,17 @@ def _get(name: str, summary: str, schema: str, parameters: list[Schema]) -> dict
             "summary": summary,
             "description": f"{summary}. A part that cannot be had is null; `degraded` says why.",
             "parameters": parameters,
-            "responses": {"200": answer, **problems},
+            "responses": {
+                "200": answer,
+                **_problems("400", "401", "403", "404", "429", "503", "504"),
+            },
             "security": [{}, {"bearer": []}],
         }
     }
+
+
+def _problems(*codes: str) -> dict[str, Any]:
+    return {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
 
 
 def _webhook() -> dict[str, Any]:
@@ -193,7 +198,7 @@ def _webhook() -> dict[str, Any]:
                 "description": "The notice is stored.",
                 "content": {"application/json": {"schema": answer}},
             },
-            "400": {"$ref": "#/components/responses/400"},
+            **_problems("400", "404", "408", "413", "429", "503", "504"),
         },
         "security": [],
     }

@@ -16,6 +16,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
+CLOSE = (b"connection", b"close")
 # A body that trickles in holds a place that others could use.
 BODY_SECONDS = 10.0
 DISCARD_SECONDS = 2.0
@@ -65,7 +66,8 @@ class Request:
                     raise too_large(limit)
                 return await self._collect(limit)
         except TimeoutError:
-            raise Problem(408, "REQUEST_TIMEOUT", "the body came too slowly") from None
+            detail = "the body came too slowly"
+            raise Problem(408, "REQUEST_TIMEOUT", detail, headers=(CLOSE,)) from None
 
     async def _collect(self, limit: int) -> bytes:
         message = await self.receive()
@@ -101,7 +103,7 @@ class Request:
 def too_large(limit: int) -> Problem:
     """The refusal of a body above `limit` bytes."""
     detail = f"the body may have at most {limit:,} bytes"
-    return Problem(413, "BODY_TOO_LARGE", detail, headers=((b"connection", b"close"),))
+    return Problem(413, "BODY_TOO_LARGE", detail, headers=(CLOSE,))
 
 
 @dataclass(slots=True)

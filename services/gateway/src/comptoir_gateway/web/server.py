@@ -15,6 +15,8 @@ from comptoir_gateway.web.app import App
 
 HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 10.0
+# A body that goes on after the answer, which nobody reads, must end by then.
+REST_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75
 LINGER_SECONDS = 0.5
 BACKLOG = 2048
@@ -29,6 +31,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._reading_head = True
         self._refused = False
         self._patience: asyncio.TimerHandle | None = None
+        self._reading_body = False
+        self._rest: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base
         super().connection_made(transport)
@@ -36,6 +40,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._end_rest()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -56,6 +61,7 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._reading_head = False
+        self._reading_body = True
         self._stop_waiting()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > HEAD_BYTES:
@@ -68,8 +74,16 @@ class EdgeProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._reading_body = False
+        self._end_rest()
         if not self._refused:
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # What comes in keeps uvicorn from closing an idle connection, byte for byte.
+        if self._reading_body and self.cycle.response_complete:
+            self._rest = self.loop.call_later(REST_SECONDS, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(Problem(400, "MALFORMED_REQUEST", "this is not an HTTP request"))
@@ -81,6 +95,11 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _end_rest(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     def _lose_patience(self) -> None:
         self._patience = None
