@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
+from comptoir_runtime.channel import Metadata
 from comptoir_runtime.errors import RemoteFailure, Violation, from_rpc_error
 from comptoir_runtime.rpc import pipeline
 from comptoir_testing.demo import GetNoteRequest, Line, Note, PutNoteRequest
@@ -13,6 +14,15 @@ from comptoir_testing.tokens import TokenFactory
 from libs.runtime.tests.integration.rpc.notes import Running, bearer
 
 PREFIX = "/comptoir.demo.v1.DemoService/"
+MALFORMED = {
+    "noise": b"\xff\xff\xff",
+    "cut off": b"\x12\x7fabc",
+    "not UTF-8": b"\x12\x02\xff\xfe",
+    "half a surrogate pair": b"\x12\x03\xed\xa0\x80",
+    "a varint without an end": b"\x08" + b"\xff" * 11,
+    "no field": b"\x00\x00",
+    "groups without an end": b"\x0b" * 10_000,
+}
 
 
 async def refusal_of(running: Running, name: str, request: Any, token: str = "") -> RemoteFailure:
@@ -120,11 +130,31 @@ class TestValidation:
         )
         assert (await running.notes(), await running.answers()) == (0, 0)
 
-    async def test_bytes_that_are_no_message_are_refused(self, running: Running) -> None:
+    @pytest.mark.parametrize("payload", MALFORMED.values(), ids=MALFORMED)
+    async def test_62_bytes_that_are_no_message_are_refused(
+        self, running: Running, tokens: TokenFactory, payload: bytes
+    ) -> None:
         with pytest.raises(RemoteFailure) as caught:
-            await running.client.raw("GetNote", b"\xff\xff\xff")
+            await running.client.raw("PutNote", payload, metadata=bearer(tokens.visitor()))
         assert caught.value.reason == "MALFORMED_REQUEST"
         assert caught.value.status is grpc.StatusCode.INVALID_ARGUMENT
+        assert await running.notes() == 0
+
+    @pytest.mark.parametrize(
+        ("payload", "metadata"),
+        [(b"\x0a\x80\x80\xc0\x02" + b"a" * 5 * 2**20, ()), (b"", (("x-long", "y" * 2**16),))],
+        ids=["a message of 5 MB", "metadata of 64 KB"],
+    )
+    async def test_62_what_is_too_large_is_not_read(
+        self, running: Running, payload: bytes, metadata: Metadata
+    ) -> None:
+        unlimited = [("grpc.max_send_message_length", -1)]
+        async with grpc.aio.insecure_channel(running.address, options=unlimited) as channel:
+            call: Any = channel.unary_unary(f"{PREFIX}GetNote")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(payload, metadata=metadata, timeout=30)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await running.client.call("GetNote", GetNoteRequest())).number == 0
 
 
 class TestFailures:
