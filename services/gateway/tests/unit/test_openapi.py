@@ -77,6 +77,41 @@ class TestDocument:
         assert body["required"] == ["sku", "quantity"]
         assert body["additionalProperties"] is False
 
+    def test_of_several_members_none_must_be_given(self, contract: Any) -> None:
+        schemas = contract["components"]["schemas"]
+        assert schemas["Coupon"]["required"] == ["code"]
+        assert schemas["Value"]["required"] == ["attribute"]
+
+    def test_what_would_be_refused_when_it_is_empty_must_be_given(self, contract: Any) -> None:
+        def body(name: str) -> Any:
+            return described(contract)[name]["requestBody"]["content"]["application/json"]["schema"]
+
+        assert body("register")["required"] == ["email", "password"]
+        assert "reason" in body("adjustStock")["required"]
+        assert body("adjustStock")["properties"]["reason"]["enum"] == [
+            "REASON_RETURN",
+            "REASON_DAMAGE",
+            "REASON_CORRECTION",
+        ]
+        delivery = contract["components"]["schemas"]["Delivery"]
+        assert "mode" in delivery["required"]
+        assert "MODE_UNSPECIFIED" not in delivery["properties"]["mode"]["enum"]
+
+    def test_what_each_of_several_must_be_is_shown(self, contract: Any) -> None:
+        (skus,) = [
+            each
+            for each in described(contract)["getPrices"]["parameters"]
+            if each["name"] == "skus"
+        ]
+        assert skus["schema"]["items"] == {"type": "string", "minLength": 1, "maxLength": 64}
+        channels = contract["components"]["schemas"]["Location"]["properties"]["channels"]
+        assert channels["uniqueItems"] is True
+
+    def test_an_empty_body_may_be_left_out(self, contract: Any) -> None:
+        found = described(contract)
+        assert found["startAnonymousSession"]["requestBody"]["required"] is False
+        assert found["addLine"]["requestBody"]["required"] is True
+
     def test_what_path_and_headers_give_is_no_part_of_the_body(self, contract: Any) -> None:
         operation = described(contract)["addLine"]
         body = operation["requestBody"]["content"]["application/json"]["schema"]

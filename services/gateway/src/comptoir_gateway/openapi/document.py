@@ -112,11 +112,12 @@ class Document:
         }
         if operation.has_body:
             skipped = {REQUEST_ID, ETAG, *operation.path_fields}
+            schema = self._schemas.body(operation)
             item["requestBody"] = {
-                "required": True,
+                "required": bool(schema.get("required")),  # no body is an empty one
                 "content": {
                     "application/json": {
-                        "schema": self._schemas.body(operation),
+                        "schema": schema,
                         "example": example(operation.request, skipped),
                     }
                 },

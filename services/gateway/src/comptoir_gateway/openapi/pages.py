@@ -158,7 +158,9 @@ def page_paths() -> dict[str, dict[str, Any]]:
         "/healthz": _plain("getHealth", "Whether the gateway answers"),
         "/readyz": _readiness(),
         "/.well-known/jwks.json": _plain(
-            "getJwks", "The keys that verify access tokens (RFC 7517)"
+            "getJwks",
+            "The keys that verify access tokens (RFC 7517)",
+            kind="application/jwk-set+json",
         ),
     }
 
@@ -204,7 +206,9 @@ def _webhook() -> dict[str, Any]:
     }
 
 
-def _plain(name: str, summary: str, *problems: str) -> dict[str, Any]:
+def _plain(
+    name: str, summary: str, *problems: str, kind: str = "application/json"
+) -> dict[str, Any]:
     return {
         "get": {
             "operationId": name,
@@ -213,7 +217,7 @@ def _plain(name: str, summary: str, *problems: str) -> dict[str, Any]:
             "responses": {
                 "200": {
                     "description": "Yes.",
-                    "content": {"application/json": {"schema": {"type": "object"}}},
+                    "content": {kind: {"schema": {"type": "object"}}},
                 },
                 **{code: {"description": "No."} for code in problems},
             },

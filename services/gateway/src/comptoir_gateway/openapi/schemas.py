@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumValueDescriptor, FieldDescriptor
 
 from buf.validate import validate_pb2
 from comptoir_gateway.transcode.contracts import (
@@ -139,26 +139,41 @@ class Schemas:
                 "type": "object",
                 "additionalProperties": self._one(message.fields_by_name["value"]),
             }
-        one = self._one(field)
-        return {"type": "array", "items": one} if field.is_repeated else one
+        if not field.is_repeated:
+            return self._one(field)
+        one = self._one(field) | _of_value(field, rules(field).repeated.items)
+        return {"type": "array", "items": one}
 
     def _one(self, field: FieldDescriptor) -> Schema:
         if field.message_type is not None:
             return self.reference(field.message_type)
         if field.enum_type is not None:
-            return self._enum(field.enum_type)
+            return self._enum(field)
         return dict(_SCALARS[field.type])
 
-    def _enum(self, enum: EnumDescriptor) -> Schema:
+    def _enum(self, field: FieldDescriptor) -> Schema:
+        values = allowed(field)
         meanings = [
-            f"`{value.name}`: {self._comments.get(f'{enum.full_name}.{value.name}', '')}"
-            for value in enum.values
+            f"`{value.name}`: {self._comments.get(f'{value.type.full_name}.{value.name}', '')}"
+            for value in values
         ]
         return {
             "type": "string",
-            "enum": [value.name for value in enum.values],
+            "enum": [value.name for value in values],
             "x-enum-descriptions": meanings,
         }
+
+
+def allowed(field: FieldDescriptor) -> list[EnumValueDescriptor]:
+    """The values of an enum that its rules let a field have."""
+    assert field.enum_type is not None, "only an enum has values"
+    rule = rules(field).repeated.items.enum if field.is_repeated else rules(field).enum
+    only, never = list(getattr(rule, "in")), list(rule.not_in)
+    return [
+        value
+        for value in field.enum_type.values
+        if value.number not in never and (not only or value.number in only)
+    ]
 
 
 def constraints(field: FieldDescriptor) -> Schema:
@@ -166,6 +181,7 @@ def constraints(field: FieldDescriptor) -> Schema:
     rule = rules(field)
     if field.is_repeated:
         found = _sizes(rule.repeated, {"min_items": "minItems", "max_items": "maxItems"})
+        found |= {"uniqueItems": True} if rule.repeated.unique else {}
         found |= _sizes(rule.map, {"min_pairs": "minProperties", "max_pairs": "maxProperties"})
         return found
     return _of_value(field, rule)
@@ -202,9 +218,15 @@ def _bounds(rule: Any) -> Schema:
 def must_be_given(field: FieldDescriptor) -> bool:
     """Whether a request without the field is refused."""
     rule = rules(field)
+    if field.has_presence:  # what is left out is not looked at: one of several, or optional
+        return rule.required
+    values = list(getattr(rule.string, "in"))
     return bool(
         rule.required
         or rule.string.min_len
+        or rule.string.email
+        or (values and "" not in values)
+        or (field.enum_type and not field.is_repeated and allowed(field)[0].number != 0)
         or not re.search(rule.string.pattern, "")  # what is left out is empty
         or rule.repeated.min_items
         or rule.int32.gte > 0  # what is left out is zero
@@ -243,7 +265,7 @@ def _example_of(field: FieldDescriptor, depth: int) -> Any:
     if message is not None:
         one: Any = example(message, depth=depth + 1)
     elif field.enum_type is not None:
-        one = field.enum_type.values[-1].name
+        one = allowed(field)[-1].name
     elif field.type == FieldDescriptor.TYPE_STRING:
         one = known or field.name
     else:
