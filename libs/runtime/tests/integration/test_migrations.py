@@ -13,12 +13,15 @@ import pytest
 from comptoir_local.databases import DatabaseServer
 from comptoir_runtime import migrations
 from comptoir_runtime.database import Database, DatabaseSettings
+from comptoir_runtime.migrations.commands import MIGRATION_LOCK
 from libs.runtime.tests.integration.conftest import MIGRATIONS
 
 ADD_THING = "INSERT INTO thing (id, colour, details, count) VALUES (%s, 'red', '{}', 1)"
 PATIENCE = 60.0
 LATER = "0099"
 """A revision that none of them knows."""
+ASKS_FOR_ITS_TURN = """
+SELECT true FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_lock(%'"""
 TABLES = """
 SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"""
 
@@ -151,6 +154,13 @@ def migrated_by_a_later_release(url: str) -> None:
         connection.execute("UPDATE alembic_version SET version_num = %s", (LATER,))
 
 
+def revision(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 def is_valid(url: str) -> bool:
     """Whether the index is one that queries use."""
     with psycopg.connect(url) as connection:
@@ -189,9 +199,24 @@ class TestRevisions:
 
         migrations.run(MIGRATIONS, empty_url)
 
-        with psycopg.connect(empty_url) as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        assert row == (LATER,)
+        assert revision(empty_url) == LATER
+
+    def test_so_is_one_that_it_migrates_while_an_earlier_one_waits_for_its_turn(
+        self, empty_url: str
+    ) -> None:
+        migrations.run(MIGRATIONS, empty_url)
+        with processes() as others, psycopg.connect(empty_url) as later:
+            later.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+            earlier = others.submit(migrations.run, MIGRATIONS, empty_url)
+            with psycopg.connect(empty_url, autocommit=True) as other:
+                wait_until(other, ASKS_FOR_ITS_TURN)
+            later.execute("UPDATE alembic_version SET version_num = %s", (LATER,))
+            later.commit()
+            assert not earlier.done(), "it waits until the later one has ended"
+            later.execute("SELECT pg_advisory_unlock_all()")
+            earlier.result(PATIENCE)
+
+        assert revision(empty_url) == LATER
 
     def test_a_package_without_migrations_is_named(self) -> None:
         with pytest.raises(LookupError, match="has no migrations folder"):
