@@ -13,6 +13,8 @@ UNLIMITED = re.compile(r"lock_timeout\s*(=|TO)\s*'?0\b", re.IGNORECASE)
 ENVIRONMENT = re.compile(
     r"comptoir_runtime.*^(migrations\.)?environment\(", re.DOTALL | re.MULTILINE
 )
+UNSEEN = re.compile(r"\bNOT VALID\b")
+SEEN = re.compile(r"\bVALIDATE CONSTRAINT\b")
 # One place commits; the migrations run outside of services' transactions.
 ALLOWED = (
     "libs/runtime/src/comptoir_runtime/database/",
@@ -72,6 +74,9 @@ def check_migrations(source: Source) -> Iterator[Finding]:
     for number in indexes_built_in_the_way(source):
         message = "the table may be large: comptoir_runtime.migrations.indexes makes nobody wait"
         yield source.finding("index", number, message)
+    for number in rows_looked_at_in_the_way(source):
+        message = "look at the rows in a transaction of its own: this one keeps everybody away"
+        yield source.finding("validate", number, message)
 
 
 def indexes_built_in_the_way(source: Source) -> Iterator[int]:
@@ -80,6 +85,15 @@ def indexes_built_in_the_way(source: Source) -> Iterator[int]:
     for line, table in calls_of(source, "create_index", 1):
         if table not in created:
             yield line
+
+
+def rows_looked_at_in_the_way(source: Source) -> Iterator[int]:
+    """Lines that validate a constraint of the same migration, while its table is locked for it."""
+    if UNSEEN.search(source.text) is None or "autocommit_block" in source.text:
+        return
+    for number, line in enumerate(source.lines, 1):
+        if SEEN.search(line):
+            yield number
 
 
 def calls_of(source: Source, operation: str, position: int) -> Iterator[tuple[int, str]]:

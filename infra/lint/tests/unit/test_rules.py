@@ -116,6 +116,14 @@ class TestMigrations:
         )
         assert lines_found(check_migrations, self.FIRST, text) == [3]
 
+    def test_no_look_at_all_rows_keeps_others_from_writing(self) -> None:
+        add = 'op.execute("ALTER TABLE cart ADD CONSTRAINT few CHECK (lines < 200) NOT VALID")\n'
+        look = 'op.execute("ALTER TABLE cart VALIDATE CONSTRAINT few")\n'
+        apart = f"with op.get_context().autocommit_block():\n    {add}    {look}"
+        assert lines_found(check_migrations, self.FIRST, add + look) == [2]
+        assert lines_found(check_migrations, self.FIRST, look) == []
+        assert lines_found(check_migrations, self.FIRST, apart) == []
+
 
 class TestPlans:
     @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ _BEFORE, _NOW = "ck_touch_ck_touch_kind", "ck_touch_kind"
 
 
 def upgrade() -> None:
-    op.execute("SET lock_timeout = '3s'")
-    _replace(_BEFORE, _NOW, last=14)
-    # On its own: the look at all rows then keeps nobody from writing.
-    op.execute(f"ALTER TABLE touch VALIDATE CONSTRAINT {_NOW}")
+    # Transactions of their own: the look at all rows then keeps nobody from writing. One that is
+    # broken off can be run again.
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = '3s'")
+        _replace(_BEFORE, _NOW, last=14)
+        op.execute(f"ALTER TABLE touch VALIDATE CONSTRAINT {_NOW}")
 
 
 def downgrade() -> None:
@@ -28,6 +30,6 @@ def downgrade() -> None:
 
 def _replace(old: str, new: str, *, last: int) -> None:
     op.execute(
-        f"ALTER TABLE touch DROP CONSTRAINT {old},"
+        f"ALTER TABLE touch DROP CONSTRAINT IF EXISTS {old}, DROP CONSTRAINT IF EXISTS {new},"
         f" ADD CONSTRAINT {new} CHECK (kind BETWEEN 1 AND {last}) NOT VALID"
     )
