@@ -46,6 +46,18 @@ class TestCertificates:
         assert mounted["secret"]["secretName"] == certificate["secretName"]
         assert told(service)["TLS_CERTIFICATE"] == "/etc/comptoir-tls/tls.crt"
 
+    def test_all_keys_are_renewed_but_the_one_that_all_believe(self) -> None:
+        """With another key of the authority's, what it has certified before would be refused."""
+        kept = {
+            name_of(each): each["spec"]["privateKey"]["rotationPolicy"]
+            for each in manifests("production", "Certificate")
+        }
+
+        assert kept == {
+            **dict.fromkeys([*SERVICE_NAMES, "nats"], "Always"),
+            "authority": "Never",
+        }
+
     @pytest.mark.parametrize("service", [each.name for each in BACKENDS])
     def test_a_service_takes_calls_from_those_that_the_code_lets_call(self, service: str) -> None:
         callers = {each for each in SERVICE_NAMES if service in called_by(each)}

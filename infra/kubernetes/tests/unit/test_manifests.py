@@ -171,9 +171,33 @@ class TestManifests:
             for each in pod["spec"]["topologySpreadConstraints"]:
                 labels = each["labelSelector"]["matchLabels"]
                 assert labels.items() <= pod["metadata"]["labels"].items(), name
+                # The pods of the release before will be gone.
+                assert each["matchLabelKeys"] == ["pod-template-hash"], name
             assert budgets[name]["maxUnavailable"] == (1 if overlay == "production" else "100%")
             assert scalers[name]["minReplicas"] == (2 if overlay == "production" else 1)
             assert scalers[name]["scaleTargetRef"]["name"] == name
+
+    def test_a_replica_is_added_when_the_core_that_a_process_uses_is_nearly_full(
+        self, overlay: str
+    ) -> None:
+        """As docs/scaling.md reckons; a share of what a pod asks for would be another figure."""
+        for scaler in manifests(overlay, "HorizontalPodAutoscaler"):
+            (metric,) = scaler["spec"]["metrics"]
+            target = metric["resource"]["target"]
+            assert (metric["resource"]["name"], target["type"]) == ("cpu", "AverageValue")
+            assert 600 <= int(target["averageValue"].removesuffix("m")) <= 700, name_of(scaler)
+
+    def test_a_fail_over_loses_no_commit_and_a_new_version_comes_by_one(self, overlay: str) -> None:
+        production = {"method": "any", "number": 1, "dataDurability": "required"}
+        for cluster in manifests(overlay, "Cluster"):
+            spec = cluster["spec"]
+            # Of one instance nobody could confirm anything.
+            expected = production if spec["instances"] > 1 else None
+            assert spec["postgresql"].get("synchronous") == expected, name_of(cluster)
+            assert (spec["instances"] > 1) is (overlay == "production")
+            assert spec["primaryUpdateMethod"] == "switchover", name_of(cluster)
+            # Their older form, which gives the confirmation up when standbys are away.
+            assert {"minSyncReplicas", "maxSyncReplicas"}.isdisjoint(spec), name_of(cluster)
 
     def test_every_probe_asks_the_service_itself(self, overlay: str) -> None:
         for name, manifest in services(overlay).items():
