@@ -15,7 +15,7 @@ OF_EVERY_SERIES = frozenset({"job", "instance"})
 
 _WORDS = """
 absent and avg bool by count group group_left histogram_quantile ignoring increase label_values
-max min offset on or rate sum time topk unless without"""
+max min offset on or present_over_time rate sum time topk unless without"""
 _FUNCTIONS = frozenset(_WORDS.split())
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _RANGE = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")

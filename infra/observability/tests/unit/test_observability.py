@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from comptoir_local.stack import BACKENDS, SERVICES
-from comptoir_orders import errors as refusals
+from comptoir_orders import errors as orders
+from comptoir_payments import errors as payments_errors
 from comptoir_payments.domain import payments
+from comptoir_runtime import errors
+from comptoir_runtime.auth import tokens
 from comptoir_runtime.errors import Failure
 from comptoir_runtime.telemetry import names
 from comptoir_runtime.telemetry.names import METRICS, Kind, Metric
@@ -40,7 +43,8 @@ TOLD: dict[str, set[str]] = {
     },
     "error_type": {
         each.reason
-        for each in vars(refusals).values()
+        for module in (orders, payments_errors, errors, tokens)
+        for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Failure)
     },
     "comptoir_process_state": {*payments.OPEN},
