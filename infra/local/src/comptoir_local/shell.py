@@ -1,4 +1,4 @@
-"""`comptoir env SERVICE`: what a service is told, as lines for a shell; and programs to use it."""
+"""`comptoir env SERVICE`: what a service's commands need, as lines for a shell; and programs."""
 
 import os
 import shlex
