@@ -177,6 +177,13 @@ class TestManifests:
             assert scalers[name]["minReplicas"] == (2 if overlay == "production" else 1)
             assert scalers[name]["scaleTargetRef"]["name"] == name
 
+    def test_two_of_anything_are_not_on_one_machine(self, overlay: str) -> None:
+        for manifest in manifests(overlay, "Deployment"):
+            if manifest["spec"].get("replicas", 2) > 1:
+                spread = manifest["spec"]["template"]["spec"]["topologySpreadConstraints"]
+                keys = {each["topologyKey"] for each in spread}
+                assert "kubernetes.io/hostname" in keys, name_of(manifest)
+
     def test_a_replica_is_added_when_the_core_that_a_process_uses_is_nearly_full(
         self, overlay: str
     ) -> None:
