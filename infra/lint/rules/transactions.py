@@ -43,8 +43,9 @@ def ends_transaction(node: ast.AST) -> TypeGuard[ast.expr]:
 
 
 def check_collisions(source: Source) -> Iterator[Finding]:
-    """Services have their transactions run: those that collide are tried again there."""
-    if source.service is None or not source.is_python or "/src/" not in source.path:
+    """Whoever writes has their transaction run: one that collides is tried again there."""
+    ours = source.path.startswith(("services/", "libs/runtime/")) and "/src/" in source.path
+    if not ours or not source.is_python or source.path.startswith(ALLOWED):
         return
     message = "have it run, `await transactions.run(body)`: what collides is tried again"
     for node in ast.walk(source.tree):

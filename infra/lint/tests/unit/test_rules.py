@@ -89,9 +89,11 @@ class TestCollisions:
         )
         assert lines_found(check_collisions, self.PATH, text) == []
 
-    def test_tests_and_the_runtime_may_begin_one(self) -> None:
+    def test_tests_may_begin_one_and_who_runs_them(self) -> None:
         text = "async def f(t):\n    async with transactions() as session:\n        pass\n"
-        for path in ("services/cart/tests/test_carts.py", "libs/runtime/src/comptoir_runtime/x.py"):
+        package = "libs/runtime/src/comptoir_runtime"
+        assert lines_found(check_collisions, f"{package}/consumer.py", text) == [2]
+        for path in ("services/cart/tests/test_carts.py", f"{package}/database/transactions.py"):
             assert lines_found(check_collisions, path, text) == []
 
 
