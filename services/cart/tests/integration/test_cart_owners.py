@@ -59,6 +59,24 @@ class TestMergeCarts:
         (claimed,) = await shop.harness.events(events_pb2.CartClaimed)
         assert (claimed.cart_id, claimed.merged_cart_id) == (ours.id, theirs.id)
 
+    async def test_p6_what_is_added_meanwhile_is_neither_lost_nor_doubled(self, shop: Shop) -> None:
+        theirs = await shop.cart(shop.visitor)
+        await shop.add(theirs.id, LAMP, token=shop.visitor)
+
+        added, merged = await asyncio.gather(
+            asyncio.gather(
+                *(shop.add(theirs.id, LAMP, token=shop.visitor) for _ in range(8)),
+                return_exceptions=True,
+            ),
+            asyncio.gather(*(self.merge(shop, theirs.id) for _ in range(4))),
+        )
+
+        refused = [each for each in added if isinstance(each, BaseException)]
+        assert {type(each) for each in refused} <= {RemoteFailure}
+        assert {each.id for each in merged} == {theirs.id}
+        (line,) = (await shop.get(theirs.id, shop.signed_in)).lines
+        assert line.quantity == 1 + 8 - len(refused)
+
     async def test_at_once_on_two_devices_it_happens_once(self, shop: Shop) -> None:
         ours = await shop.cart()
         theirs = await shop.cart(shop.visitor)
