@@ -8,6 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from comptoir_runtime.errors import InvalidFields, Violation
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# As which the database driver reads and writes what has no beginning and what has no end: what was
+# written as one of them could be read as no moment any more.
+_INFINITE = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
 
 
 def timestamp(moment: datetime) -> Timestamp:
@@ -30,15 +33,16 @@ def moment_of(stamp: Timestamp) -> datetime:
 def given_moment(stamp: Timestamp, path: str) -> datetime:
     """The moment a request names at `path`.
 
-    Raises `InvalidFields` for what is no moment: before the year 1, after 9999, or with a fraction
-    of a second that is none.
+    Raises `InvalidFields` for what is no moment: not after the very first one of the year 1, not
+    before the very last one of 9999, or with a fraction of a second that is none.
     """
     try:
-        return moment_of(stamp)
+        moment = moment_of(stamp)
     except ValueError:
-        raise InvalidFields(
-            "the request is not valid", violations=[Violation(path, "is no moment")]
-        ) from None
+        raise _no_moment(path) from None
+    if moment in _INFINITE:
+        raise _no_moment(path)
+    return moment
 
 
 def asked_moment(message: Message, field: str, path: str = "") -> datetime | None:
@@ -49,3 +53,7 @@ def asked_moment(message: Message, field: str, path: str = "") -> datetime | Non
     if not message.HasField(field):
         return None
     return given_moment(getattr(message, field), f"{path}.{field}" if path else field)
+
+
+def _no_moment(path: str) -> InvalidFields:
+    return InvalidFields("the request is not valid", violations=[Violation(path, "is no moment")])

@@ -42,7 +42,28 @@ class TestTimestamps:
         given = DeadLetter(quarantine_time=timestamp(moment))
         assert asked_moment(given, "quarantine_time") == moment
 
-    @pytest.mark.parametrize("stamp", [Timestamp(seconds=2**60), Timestamp(nanos=-5)])
+    @pytest.mark.parametrize(
+        "stamp",
+        [
+            Timestamp(seconds=-62_135_596_800, nanos=1000),
+            Timestamp(seconds=253_402_300_799, nanos=999_998_000),
+        ],
+    )
+    def test_the_second_and_the_last_but_one_are_moments(self, stamp: Timestamp) -> None:
+        assert asked_moment(DeadLetter(quarantine_time=stamp), "quarantine_time") == moment_of(
+            stamp
+        )
+
+    @pytest.mark.parametrize(
+        "stamp",
+        [
+            Timestamp(seconds=2**60),
+            Timestamp(nanos=-5),
+            # These two the database would take for infinity, and give back as no moment at all.
+            Timestamp(seconds=-62_135_596_800),
+            Timestamp(seconds=253_402_300_799, nanos=999_999_999),
+        ],
+    )
     def test_what_is_no_moment_is_named(self, stamp: Timestamp) -> None:
         with pytest.raises(InvalidFields) as refused:
             asked_moment(DeadLetter(quarantine_time=stamp), "quarantine_time")
