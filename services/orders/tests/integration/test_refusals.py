@@ -3,7 +3,7 @@ import pytest
 from comptoir_orders.domain.orders import Delivery, DeliveryMode
 from comptoir_orders.domain.placement import State
 from comptoir_runtime.database import Database
-from comptoir_runtime.errors import Failure, Unavailable
+from comptoir_runtime.errors import Failure, ResourceExhausted, Unavailable
 from services.orders.tests import factories
 from services.orders.tests.answers import lost, refusal
 from services.orders.tests.integration.checkout import orders, outbox, place, the_placement
@@ -241,22 +241,26 @@ class TestRefusal:
         assert refused.value.reason == "PAYMENT_AMOUNT_MISMATCH"
         assert town.holds_nothing()
 
-    async def test_a_provider_that_cannot_be_reached_has_charged_nothing(
-        self, replica: Replica, database: Database, town: Town
+    @pytest.mark.parametrize(
+        ("reason", "kind"),
+        [("PROVIDER_UNAVAILABLE", Unavailable), ("TOO_MANY_ATTEMPTS", ResourceExhausted)],
+    )
+    async def test_a_provider_that_cannot_be_asked_now_has_charged_nothing(
+        self, replica: Replica, database: Database, town: Town, reason: str, kind: type[Failure]
     ) -> None:
         town.carts.add(factories.quote())
 
         async def unreachable(point: str) -> None:
             if point == "authorise":
-                failure = refusal("PROVIDER_UNAVAILABLE")
-                failure.status = Unavailable.status
+                failure = refusal(reason)
+                failure.status = kind.status
                 raise failure
 
         town.at = unreachable
         with pytest.raises(Failure) as refused:
             await place(replica)
 
-        assert refused.value.reason == "PROVIDER_UNAVAILABLE"
+        assert (refused.value.reason, refused.value.status) == (reason, kind.status)
         assert town.holds_nothing()
         town.works()
         assert (await place(replica)).state == State.PLACED

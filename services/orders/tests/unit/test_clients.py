@@ -379,6 +379,7 @@ class TestAnswersThatSayNothing:
             failure(grpc.StatusCode.ABORTED, "STALE_ETAG"),
             failure(grpc.StatusCode.NOT_FOUND, "LOCATION_NOT_FOUND"),
             failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+            failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS"),
         ],
         ids=lambda answer: answer.reason,
     )

@@ -27,8 +27,9 @@ _UNSETTLED = frozenset(
     }
 )
 _TRANSIENT = frozenset({"CONCURRENT_CHANGE", "LOCK_TIMEOUT", "OPERATION_IN_PROGRESS"})
-# UNAVAILABLE, and yet known: the request never reached the provider.
-_SETTLED = frozenset({"PROVIDER_UNAVAILABLE"})
+# Known, whatever their status says: the request never reached the provider, or was not looked at
+# because its payer has tried too many wrong codes.
+_SETTLED = frozenset({"PROVIDER_UNAVAILABLE", "TOO_MANY_ATTEMPTS"})
 
 
 class Caller(Protocol):

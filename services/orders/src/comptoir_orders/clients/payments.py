@@ -46,12 +46,14 @@ class PaymentView:
     retryable: bool = False
     captured: int = 0
     refunded: int = 0
+    disputed: int = 0
+    """What the payer's bank has taken back, for the time being or for good."""
     single_capture: bool = False
 
     @property
     def left_to_refund(self) -> int:
-        """What was taken and not given back."""
-        return self.captured - self.refunded
+        """What was taken and is not with its payer again; below zero when they got it twice."""
+        return self.captured - self.refunded - self.disputed
 
 
 class Payments(Protocol):
@@ -213,5 +215,6 @@ def _view(payment: payment_pb2.Payment) -> PaymentView:
         retryable=payment.retryable,
         captured=minor(payment.captured_amount),
         refunded=minor(payment.refunded_amount),
+        disputed=minor(payment.disputed_amount) + minor(payment.charged_back_amount),
         single_capture=payment.single_capture,
     )

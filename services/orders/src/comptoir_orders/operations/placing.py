@@ -37,13 +37,14 @@ from comptoir_orders.store import orders as order_store
 from comptoir_orders.store.processes import Process
 from comptoir_runtime import deadline, ids
 from comptoir_runtime.database import Session, Transactions
-from comptoir_runtime.errors import Failure, Unavailable
+from comptoir_runtime.errors import Failure, ResourceExhausted, Unavailable
 from comptoir_runtime.idempotency import RequestKey
 
 # The first may be made with figures that are a second old.
 _PLANS = 3
 # How a cart refuses that another checkout holds, or that is an order.
 _HELD = "CART_NOT_OPEN"
+_NOT_NOW = frozenset({Unavailable.status.name, ResourceExhausted.status.name})
 
 
 async def place_order(
@@ -333,7 +334,7 @@ class Placing:
                 await processes.forget(session, run.saved)
                 return ended
             # "Not now" is no answer to keep: the same request may try again.
-            again = refusal is not None and refusal.status == Unavailable.status.name
+            again = refusal is not None and refusal.status in _NOT_NOW
             look = collecting.late_void(run.saved.order, "", self._clock.now())
             return await processes.end_and_look_again(
                 session, run.saved, ended, look, free_request=again
