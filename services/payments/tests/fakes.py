@@ -98,6 +98,7 @@ class FakeProvider:
 
     async def fetch(self, reference: str) -> Report | Refusal:
         self._fail_before("fetch", reference)
+        await self.gate.wait()
         return self.payments.get(reference, Refusal("not_found"))
 
     async def recall(self, key: str, reference: str) -> Report | Refusal | None:

@@ -12,6 +12,7 @@ from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir_payments.__main__ import assemble
 from comptoir_payments.providers.till import Till
 from comptoir_payments.settings import PaymentsSettings
+from comptoir_runtime.errors import RemoteFailure
 from comptoir_runtime.service import Parts, Runtime
 from comptoir_testing.harness import ServiceHarness
 from comptoir_testing.registry import ServiceUnderTest
@@ -104,6 +105,39 @@ class TestLate:
         await notify(harness, voided, "evt_2")
 
         assert [name for name, _ in provider.calls].count("void") == 2
+
+
+class TestSameRequest:
+    async def test_two_payments_asked_about_under_one_id_are_not_mistaken_for_each_other(
+        self, harness: ServiceHarness, provider: FakeProvider
+    ) -> None:
+        payments = [await authorise(harness, request("challenge")) for _ in range(2)]
+        provider.gate.clear()
+        asking = [
+            asyncio.ensure_future(
+                call(
+                    harness,
+                    "ConfirmPayment",
+                    pb.ConfirmPaymentRequest(payment=payment.id, request_id="one"),
+                )
+            )
+            for payment in payments
+        ]
+
+        async def both_asked() -> bool:
+            return [name for name, _ in provider.calls].count("fetch") == 2
+
+        await until(both_asked)
+        for payment in payments:
+            provider.approve(payment.provider_reference)
+        provider.gate.set()
+        answers = await asyncio.gather(*asking, return_exceptions=True)
+
+        told = [
+            each.reason if isinstance(each, RemoteFailure) else each.id == payment.id
+            for each, payment in zip(answers, payments, strict=True)
+        ]
+        assert sorted(told, key=str) == ["IDEMPOTENCY_KEY_REUSED", True]
 
 
 class TestCrash:
