@@ -206,6 +206,17 @@ class TestUnheardOf:
         now = await balances(harness)
         assert (now["disputes"], now["provider_fees:sandbox"]) == ("10.00", "15.00")
 
+    async def test_names_that_hold_colons_are_not_mistaken_for_each_other(
+        self, harness: ServiceHarness, psp: Psp
+    ) -> None:
+        for report, line in (("day:1", "2"), ("day", "1:2")):
+            payment = await taken(harness)
+            await happen(psp, payment, "dispute", 1000)
+            told_of = about(payment, Kind.KIND_DISPUTE, "10.00", line=line)
+            await take_in(harness, told_of, report=report)
+            await settled(harness)
+            assert (await get(harness, payment.id)).disputed_amount.amount == "10.00"
+
     async def test_a_line_that_is_wrong_changes_nothing(
         self, harness: ServiceHarness, psp: Psp
     ) -> None:

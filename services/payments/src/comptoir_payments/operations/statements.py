@@ -45,7 +45,8 @@ async def _look(session: Session, statement: Statement, lines: Sequence[Line]) -
         await store.keep_notice(
             session,
             statement.provider,
-            f"report:{statement.id}:{each.line}",
+            # Both names may hold colons: the length tells where the first one ends.
+            f"report:{len(statement.id)}:{statement.id}:{each.line}",
             each.kind,
             payment=each.payment,
             reference=each.reference,
