@@ -65,7 +65,10 @@ class TestCapture:
         payment = await authorise(harness)
         before = await harness.snapshot()
         request = factories.capture(payment.id, "4200", "JPY")
-        assert await reason_of(harness, "CapturePayment", request) == "CURRENCY_MISMATCH"
+        with pytest.raises(RemoteFailure) as refusal:
+            await call(harness, "CapturePayment", request)
+        assert refusal.value.reason == "CURRENCY_MISMATCH"
+        assert [each.field for each in refusal.value.violations] == ["amount.currency"]
         assert not before.changes_to(await harness.snapshot())
 
     @pytest.mark.parametrize("token", ["pm_card_3ds", "pm_card_declined"])

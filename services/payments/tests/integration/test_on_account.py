@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, timedelta
 from functools import partial
 
+import pytest
+
 from comptoir.payments.v1 import payments_service_pb2 as pb
 from comptoir_runtime.errors import RemoteFailure
 from comptoir_testing.harness import ServiceHarness
@@ -69,6 +71,42 @@ class TestOnAccount:
             "refunds": "2.00",
         }
         assert await purses_follow_the_ledger(harness)
+
+    async def test_what_a_company_owes_becomes_no_credit_of_its_buyer(
+        self, harness: ServiceHarness
+    ) -> None:
+        agreed = factories.consent(harness.clock.now())
+        await call(harness, "SetCreditAccount", factories.account())
+        payment = await pay(harness, on_account("42.00"))
+        await capture(harness, payment.id)
+        wish = factories.refund(payment.id, "2.00", means="store_credit", consent=agreed)
+        before = await harness.snapshot()
+
+        with pytest.raises(RemoteFailure) as refusal:
+            await call(harness, "RefundPayment", wish)
+
+        assert refusal.value.reason == "REFUND_REFUSED"
+        assert refusal.value.metadata == {"provider_code": "account_of_another"}
+        assert not before.changes_to(await harness.snapshot())
+        # Whoever buys on an account of their own decides for themselves.
+        await call(harness, "SetCreditAccount", factories.account("cus_test"))
+        request = factories.authorise("", method="on_account", amount=factories.money("5.00"))
+        own = await pay(harness, request)
+        await capture(harness, own.id)
+        wish = factories.refund(own.id, "2.00", means="store_credit", consent=agreed)
+        assert (await call(harness, "RefundPayment", wish)).refunded_amount.amount == "2.00"
+
+    async def test_a_limit_beyond_measure_still_counts(self, harness: ServiceHarness) -> None:
+        most = factories.money("922337203685477.5807", "CLF")
+        least = factories.money("0.0001", "CLF")
+        wish = factories.account(credit_limit=most)
+        await call(harness, "SetCreditAccount", wish)
+        receipt = pb.RecordAccountReceiptRequest(
+            owner="com_test", request_id=factories.request_id(), amount=least
+        )
+        await call(harness, "RecordAccountReceipt", receipt)
+        request = factories.authorise("com_test", method="on_account", amount=least)
+        assert (await pay(harness, request)).state == Payment.STATE_AUTHORISED
 
     async def test_the_limit_holds_for_many_buyers_at_once(self, harness: ServiceHarness) -> None:
         buyers = [f"cus_{number}" for number in range(16)]

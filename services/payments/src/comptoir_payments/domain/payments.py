@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from comptoir_payments.domain import schedule
 from comptoir_payments.domain.instructions import Consent, Refunding
-from comptoir_payments.domain.purses import KINDS
+from comptoir_payments.domain.purses import KINDS, Purse, PurseKind
 from comptoir_payments.errors import (
     AuthorisationExpired,
     CaptureExceedsAuthorisation,
@@ -342,6 +342,15 @@ def require_customer(payment: Payment) -> None:
     if not payment.payer.startswith(_CUSTOMER):
         raise RefundRefused(
             "only a customer has store credit", metadata={"provider_code": "no_customer"}
+        )
+
+
+def require_own_account(payment: Payment, paid_by: Purse) -> None:
+    """Raises `RefundRefused` for credit that the payer would get for what another one owes."""
+    if paid_by.kind is PurseKind.ON_ACCOUNT and paid_by.owner != payment.payer:
+        raise RefundRefused(
+            "what was bought on the account of somebody else goes back to it",
+            metadata={"provider_code": "account_of_another"},
         )
 
 

@@ -17,6 +17,7 @@ from comptoir_payments.domain.payments import (
     new_operation,
     require_consent,
     require_customer,
+    require_own_account,
 )
 from comptoir_payments.errors import CurrencyMismatch
 from comptoir_payments.events import PaymentMessage
@@ -27,7 +28,7 @@ from comptoir_payments.operations.requests import answer, begin, earlier
 from comptoir_payments.providers.contract import Providers
 from comptoir_runtime.card_numbers import refuse_card_numbers
 from comptoir_runtime.database import Session, Transactions
-from comptoir_runtime.errors import Failure
+from comptoir_runtime.errors import Failure, Violation
 from comptoir_runtime.idempotency import RequestKey
 from comptoir_runtime.ids import new_id
 
@@ -83,6 +84,8 @@ async def refund_payment(
         if refunding.means in ("", payment.provider):
             return operation
         require_customer(payment)
+        if payment.purse:
+            require_own_account(payment, await store.get_purse(session, payment.purse))
         credit = await open_store_credit(session, payment.payer, payment.currency)
         return replace(operation, means=refunding.means, purse=credit.id, consent=refunding.consent)
 
@@ -150,8 +153,10 @@ def _minor(payment: Payment, amount: Amount) -> int | None:
         return None
     minor, currency = amount
     if currency != payment.currency:
+        told = Violation("amount.currency", f"must be {payment.currency}, as the payment")
         raise CurrencyMismatch(
             "the amount is in another currency than the payment",
             metadata={"currency": payment.currency},
+            violations=[told],
         )
     return minor

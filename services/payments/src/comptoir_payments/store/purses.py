@@ -10,10 +10,11 @@ _COLUMNS = """
 id, kind, owner, buyers, currency, display, balance, held, credit_limit, terms_days, expires_at,
 created_at"""
 
-# Two buyers cannot spend one balance: the second waits for the row, then finds it too small.
+# Two buyers cannot spend one balance: the second waits for the row, then finds it too small. Added
+# to a large balance, a large limit would be more than can be counted.
 _HOLD = f"""
 UPDATE purse SET held = held + $2, updated_at = $3
-WHERE id = $1 AND balance + credit_limit - held >= $2 AND (expires_at IS NULL OR expires_at > $3)
+WHERE id = $1 AND balance - held >= $2 - credit_limit AND (expires_at IS NULL OR expires_at > $3)
 RETURNING {_COLUMNS}"""
 _LET_GO = f"""
 UPDATE purse SET held = held - $2, updated_at = $3 WHERE id = $1 RETURNING {_COLUMNS}"""
