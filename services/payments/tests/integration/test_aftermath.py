@@ -3,7 +3,10 @@
 from itertools import permutations
 from typing import Any
 
+import pytest
+
 from comptoir.payments.v1 import events_pb2
+from comptoir_runtime.errors import RemoteFailure
 from comptoir_runtime.money import to_minor
 from comptoir_testing.harness import ServiceHarness
 from services.payments.tests import factories
@@ -11,6 +14,7 @@ from services.payments.tests.integration.calls import (
     Payment,
     authorise,
     balances,
+    call,
     capture,
     get,
     reason_of,
@@ -147,6 +151,38 @@ class TestDisputes:
         (closed,) = await harness.events(events_pb2.PaymentDisputeClosed)
         assert closed.won is False
         assert await refusal(harness, payment) == "REFUND_EXCEEDS_CAPTURE"
+
+    @pytest.mark.parametrize("verb", ["win_dispute", "lose_dispute"])
+    async def test_m5_of_what_was_given_back_as_credit(
+        self, harness: ServiceHarness, psp: Psp, verb: str
+    ) -> None:
+        payment = await taken(harness)
+        agreed = factories.consent(harness.clock.now())
+        wish = factories.refund(payment.id, "30.00", means="store_credit", consent=agreed)
+        await call(harness, "RefundPayment", wish)
+
+        await told(harness, payment, await happen(psp, payment, "dispute", 4200))
+        await settled(harness)
+
+        now = await get(harness, payment.id)
+        assert (now.refunded_amount.amount, now.disputed_amount.amount) == ("30.00", "42.00")
+        assert (await balances(harness))[CLEARING] == "0.00"
+        assert (await balances(harness))["disputes"] == "42.00"
+        (event,) = await harness.events(events_pb2.PaymentDisputed)
+        assert event.amount.amount == "42.00"
+        with pytest.raises(RemoteFailure) as refused:
+            await refund(harness, payment.id)
+        assert refused.value.reason == "REFUND_EXCEEDS_CAPTURE"
+        assert refused.value.metadata["amount_left"] == "0.00"
+
+        await told(harness, payment, await happen(psp, payment, verb))
+        await settled(harness)
+
+        won = verb == "win_dispute"
+        assert (await balances(harness))[CLEARING] == ("42.00" if won else "0.00")
+        assert (await balances(harness)).get("chargebacks", "0.00") == ("0.00" if won else "42.00")
+        assert await refusal(harness, payment, "12.01") == "REFUND_EXCEEDS_CAPTURE"
+        assert await refusal(harness, payment, "12.00") == ("" if won else "REFUND_EXCEEDS_CAPTURE")
 
     async def test_notices_come_twice_late_and_in_any_order(
         self, harness: ServiceHarness, psp: Psp

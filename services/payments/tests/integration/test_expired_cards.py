@@ -1,6 +1,6 @@
 """Money that comes back to a gift card that has expired meanwhile can be spent."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -42,10 +42,11 @@ async def end_of(harness: ServiceHarness, code: str) -> Timestamp:
     return card.expire_time
 
 
-async def spent_until_its_new_end(harness: ServiceHarness, code: str, amount: str) -> None:
-    """It pays in the 90 days after money came back, and not any more when they are over."""
-    assert await end_of(harness, code) == factories.stamp(harness.clock.now() + timedelta(days=90))
-    harness.clock.advance(90 * DAY - 1)
+async def spent_for(harness: ServiceHarness, code: str, amount: str, days: int) -> None:
+    """It pays for so many days after money came back, and not any more when they are over."""
+    end = harness.clock.now() + timedelta(days=days)
+    assert await end_of(harness, code) == factories.stamp(end)
+    harness.clock.advance(days * DAY - 1)
     payment = await pay(harness, by_card(code, amount))
     assert payment.state == Payment.STATE_AUTHORISED
     harness.clock.advance(1)
@@ -55,7 +56,7 @@ async def spent_until_its_new_end(harness: ServiceHarness, code: str, amount: st
 
 
 class TestWhatComesBack:
-    async def test_a_refund(self, harness: ServiceHarness) -> None:
+    async def test_a_refund_can_be_spent_for_ninety_days(self, harness: ServiceHarness) -> None:
         code, _ = await issued(harness, 5)
         payment = await pay(harness, by_card(code))
         await capture(harness, payment.id)
@@ -64,17 +65,39 @@ class TestWhatComesBack:
         await refund(harness, payment.id, "12.00")
 
         assert await left_on(harness, code) == ("20.00", "20.00")
-        await spent_until_its_new_end(harness, code, "20.00")
+        await spent_for(harness, code, "20.00", 90)
 
-    async def test_what_is_given_up(self, harness: ServiceHarness) -> None:
+    async def test_what_is_given_up_has_the_time_it_had(self, harness: ServiceHarness) -> None:
         code, _ = await issued(harness, 5)
+        harness.clock.advance(DAY)
         payment = await pay(harness, by_card(code))
         harness.clock.advance(6 * DAY)
 
         await void(harness, payment.id)
 
         assert await left_on(harness, code) == ("50.00", "50.00")
-        await spent_until_its_new_end(harness, code, "50.00")
+        await spent_for(harness, code, "50.00", 4)
+
+    async def test_several_that_are_given_up_share_the_time(self, harness: ServiceHarness) -> None:
+        code, _ = await issued(harness, 5)
+        payments = [await pay(harness, by_card(code, "1.00")) for _ in range(3)]
+        for payment in payments:
+            harness.clock.advance(10 * DAY)
+            await void(harness, payment.id)
+            end = harness.clock.now() + timedelta(days=5)
+            assert await end_of(harness, code) == factories.stamp(end)
+
+    async def test_what_is_given_up_of_a_hold_of_before_has_what_the_card_has(
+        self, harness: ServiceHarness
+    ) -> None:
+        code, _ = await issued(harness, 5)
+        payment = await pay(harness, by_card(code))
+        async with harness.transactions() as session:
+            await session.execute("UPDATE payment SET purse_expires_at = NULL")
+        harness.clock.advance(6 * DAY)
+        await void(harness, payment.id)
+        assert await left_on(harness, code) == ("50.00", "50.00")
+        await spent_for(harness, code, "50.00", 5)
 
     async def test_what_nobody_took_in_time(self, harness: ServiceHarness) -> None:
         code, end = await issued(harness, 5)
@@ -86,7 +109,7 @@ class TestWhatComesBack:
 
         await until(lapsed)
         await until(lambda: end_moved(harness, code, end))
-        await spent_until_its_new_end(harness, code, "50.00")
+        await spent_for(harness, code, "50.00", 5)
 
 
 async def end_moved(harness: ServiceHarness, code: str, end: datetime) -> bool:
@@ -99,6 +122,28 @@ class TestWhatStays:
         payment = await pay(harness, by_card(code))
         await capture(harness, payment.id)
         await refund(harness, payment.id)
+        assert await end_of(harness, code) == factories.stamp(end)
+
+    async def test_a_card_that_is_held_and_let_go_again_and_again(
+        self, harness: ServiceHarness
+    ) -> None:
+        code, end = await issued(harness, 5)
+        for _ in range(20):
+            await void(harness, (await pay(harness, by_card(code))).id)
+        assert await end_of(harness, code) == factories.stamp(end)
+        for _ in range(20):
+            payment = await pay(harness, by_card(code, "0.01"))
+            harness.clock.advance(60)
+            await void(harness, payment.id)
+        # Only the time in which it could not be spent.
+        assert await end_of(harness, code) == factories.stamp(end + timedelta(minutes=20))
+
+    async def test_one_that_lasts_for_ages(self, harness: ServiceHarness) -> None:
+        end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        code = await issue(harness, expire_time=factories.stamp(end))
+        payment = await pay(harness, by_card(code))
+        harness.clock.advance(20 * DAY)
+        await void(harness, payment.id)
         assert await end_of(harness, code) == factories.stamp(end)
 
     async def test_one_that_never_expires(self, harness: ServiceHarness) -> None:

@@ -65,8 +65,9 @@ class TestNextStep:
             (
                 captured(refunded=800),
                 report(captured=1000, refunded=800, disputed=400),
-                Step.REVIEW,
+                Step.ADOPT_DISPUTE,
             ),
+            (captured(), report(captured=1000, disputed=1001), Step.REVIEW),
             (authorised(), report(Status.VOIDED, authorised=1000, voided=1000), Step.ADOPT_RELEASE),
             (created(), report(), Step.DECIDE),
             (created(), report(Status.DECLINED), Step.DECIDE),

@@ -168,6 +168,8 @@ class Payment:
     expires_at: datetime | None = None
     purse: str = ""
     """What pays, when it is a balance of ours."""
+    purse_expires_at: datetime | None = None
+    """When that would have expired, as it was when it began to pay."""
     due_at: datetime | None = None
     """By when a purchase on account has to be paid."""
     single_capture: bool = False
@@ -189,8 +191,14 @@ class Payment:
 
     @property
     def refundable(self) -> int:
-        gone = self.refunded + self.disputed + self.charged_back
-        return self.captured - gone - self.refunding
+        gone = self.refunded + self.disputed + self.charged_back + self.refunding
+        # A payer's bank may take what was given back to them already.
+        return max(0, self.captured - gone)
+
+    @property
+    def disputable(self) -> int:
+        """What a payer's bank can still take: also what was given back otherwise."""
+        return self.captured - self.disputed - self.charged_back
 
     @property
     def is_own(self) -> bool:

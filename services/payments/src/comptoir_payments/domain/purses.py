@@ -12,7 +12,10 @@ HOLD = timedelta(days=30)
 """How long an order may hold a part of a purse before it is given back."""
 
 GIVEN_BACK = timedelta(days=90)
-"""For how long, at the least, what comes back to a gift card can be spent: it was spent in time."""
+"""For how long, at the least, what was spent from a gift card can be spent again once it is given
+back. It was spent in time, and a refund has to be one: on a card that has expired meanwhile the
+merchant would keep the money. Nobody brings that about alone: goods were paid for and came back.
+"""
 
 UNKNOWN_CODE = "unknown_code"
 EXPIRED = "expired"
@@ -39,6 +42,17 @@ PREFIXES = {
     PurseKind.ON_ACCOUNT: "acc",
 }
 KINDS = frozenset(kind.value for kind in PurseKind)
+
+
+def restored(ends: datetime, held_since: datetime, now: datetime) -> datetime:
+    """Until when a gift card lasts at the least once money that was only held is let go.
+
+    It is as if it had never been held: the card, which was to end at `ends`, has as much time left
+    as when the hold began, at most what a refund would give. So a cancelled order costs nobody
+    their money, and who holds and lets go again and again gains nothing but the time in which they
+    could not spend it.
+    """
+    return now + min(ends - held_since, GIVEN_BACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ def _dispute(payment: Payment, report: Report) -> Step:
     """What a payer's bank has taken, given back or kept since we looked: taken comes first."""
     gone = report.disputed + report.charged_back - payment.disputed - payment.charged_back
     if gone > 0:
-        return Step.ADOPT_DISPUTE if gone <= payment.refundable else Step.REVIEW
+        return Step.ADOPT_DISPUTE if gone <= payment.disputable else Step.REVIEW
     if report.charged_back < payment.charged_back:
         return Step.REVIEW
     if report.charged_back > payment.charged_back:

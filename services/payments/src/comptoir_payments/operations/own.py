@@ -39,7 +39,9 @@ async def authorise_own(session: Session, wanted: Authorisation, payment: Paymen
         if kind is PurseKind.GIFT_CARD:
             await store.note_attempt(session, wanted.payer, purses.ATTEMPTS_WITHIN)
         return await _decline(session, payment, code)
-    payment = replace(payment, purse=found.id, display=found.display)
+    payment = replace(
+        payment, purse=found.id, display=found.display, purse_expires_at=found.expires_at
+    )
     if refusal := found.refusal(wanted.currency, now):
         return await _decline(session, payment, refusal)
     if await store.hold(session, found.id, wanted.amount) is None:
@@ -101,12 +103,17 @@ async def _move(session: Session, payment: Payment, operation: Operation) -> Pay
     status = Status.VOIDED if operation.kind is Kind.VOID else Status.APPROVED
     word = replace(_word(payment, operation, status), captured=payment.captured)
     settlement = settle(payment, operation, word, now)
-    if operation.kind is not Kind.CAPTURE:
+    if operation.kind is Kind.REFUND:
         await store.prolong(session, payment.purse, now + purses.GIVEN_BACK)
     released = payment.held - settlement.payment.held
     if not released:
         return await write(session, settlement)
     purse = await store.let_go(session, payment.purse, released)
+    # Holds of before it was kept have none.
+    ends = payment.purse_expires_at or purse.expires_at
+    if operation.kind is Kind.VOID and ends is not None:
+        until = purses.restored(ends, payment.created_at, now)
+        await store.prolong(session, payment.purse, until)
     if operation.kind is Kind.CAPTURE:
         due = _due(payment, purse, now)
         changed = replace(settlement.payment, due_at=due)

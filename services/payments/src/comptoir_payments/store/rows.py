@@ -13,7 +13,7 @@ id, order_id, payer, state, currency, amount, authorised_amount, captured_amount
 refunded_amount, capturing_amount, refunding_amount, voiding, method, display, provider,
 provider_reference, settles_in, action_url, decline_code, retryable, expires_at, created_at,
 updated_at, version, purse_id, due_at, lapsed, disputed_amount, charged_back_amount,
-single_capture"""
+single_capture, purse_expires_at"""
 
 OPERATION_COLUMNS = """
 id, payment_id, kind, state, amount, scope, caller, request_id, request_hash, provider_reference,
@@ -34,11 +34,12 @@ WITH_OPERATIONS = ", ".join(
 # What a new payment may bring along; all else of it is nothing, and said so in the statement.
 NEW_PAYMENT = """
 id, order_id, payer, state, currency, amount, authorised_amount, capturing_amount, method, display,
-provider, settles_in, created_at, purse_id, updated_at, captured_amount, refunded_amount,
-refunding_amount, voiding, provider_reference, action_url, decline_code, retryable, version"""
+provider, settles_in, created_at, purse_id, updated_at, purse_expires_at, captured_amount,
+refunded_amount, refunding_amount, voiding, provider_reference, action_url, decline_code, retryable,
+version"""
 NEW_PAYMENT_VALUES = """
-$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, 0, 0, 0, false, '', '', '', false,
-1"""
+$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $27, 0, 0, 0, false, '', '', '',
+false, 1"""
 NEW_OPERATION = """
 payment_id, created_at, id, kind, state, amount, scope, caller, request_id, request_hash, token,
 return_url, next_attempt_at, amount_left, provider_reference, failure_code, attempts"""
@@ -76,6 +77,7 @@ def new_values(payment: Payment, operation: Operation) -> tuple[Any, ...]:
         operation.return_url,
         operation.next_attempt_at,
         operation.amount_left,
+        payment.purse_expires_at,
     )
 
 
@@ -194,6 +196,7 @@ def payment_of(row: Row, operations: Sequence[Row | Prefixed]) -> Payment:
         disputed=row["disputed_amount"],
         charged_back=row["charged_back_amount"],
         single_capture=row["single_capture"],
+        purse_expires_at=row["purse_expires_at"],
         operations=tuple(operation_of(each) for each in operations),
     )
 

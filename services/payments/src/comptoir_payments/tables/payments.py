@@ -37,8 +37,9 @@ class Payment(SQLModel, table=True):
         CheckConstraint(
             "refunded_amount >= 0 AND refunding_amount >= 0"
             " AND disputed_amount >= 0 AND charged_back_amount >= 0"
-            " AND refunded_amount + refunding_amount + disputed_amount + charged_back_amount"
-            " <= captured_amount",
+            " AND refunded_amount + refunding_amount <= captured_amount"
+            # Beside each other, not together: a payer's bank also takes what was given back.
+            " AND disputed_amount + charged_back_amount <= captured_amount",
             name="refunded_within_captured",
         ),
         Index("ix_payment_order_id", "order_id", "id"),
@@ -87,6 +88,7 @@ class Payment(SQLModel, table=True):
     disputed_amount: int = Field(sa_column=amount_column(server_default="0"))
     charged_back_amount: int = Field(sa_column=amount_column(server_default="0"))
     single_capture: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
+    purse_expires_at: datetime | None = Field(sa_column=timestamp(nullable=True))
 
 
 class Operation(SQLModel, table=True):
