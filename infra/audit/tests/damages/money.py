@@ -139,6 +139,19 @@ MONEY = (
         },
     ),
     Damage(
+        "more of a credit is held than its payments hold",
+        (("M11", ("crd_1",)),),
+        {"payments": "UPDATE purse SET held = 1 WHERE id = 'crd_1'"},
+    ),
+    Damage(
+        "more is lost to disputes than was taken",
+        (("M4", _PAY), ("M2", _PAY), ("M5", _PSP), ("M5.journal", _PSP)),
+        {
+            "payments": unchecked("payment") + "UPDATE payment SET charged_back_amount = 2741"
+            " WHERE id = 'pay_fulfilled'"
+        },
+    ),
+    Damage(
         "more of a credit is held than there is",
         (("M11", ("crd_1",)),),
         {"payments": unchecked("purse") + "UPDATE purse SET held = 101 WHERE id = 'crd_1'"},

@@ -68,6 +68,11 @@ ORDERS = (
         },
     ),
     Damage(
+        "whoever asks the provider never hears what it says",
+        (("O4.provider", ("pop_authorise_waiting", "pay_waiting")),),
+        {"payments": "UPDATE operation SET attempts = 0 WHERE id = 'pop_authorise_waiting'"},
+    ),
+    Damage(
         "an order's stock was given to others",
         (("O5.stock", ("ord_placed", "rsv_placed")), ("E1.inventory", ("rsv_placed",))),
         {

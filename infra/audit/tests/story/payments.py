@@ -29,7 +29,7 @@ _PAYMENT_STATES = {
 
 
 def _operation(told: Told, sale: Sale, kind: str, amount: int, state: str = "succeeded") -> None:
-    due = "now() + interval '5 minutes'" if state == "pending" else "NULL"
+    due, asked = ("now() + interval '1 day'", 1) if state == "pending" else ("NULL", 0)
     told.insert(
         "payments",
         "operation",
@@ -37,7 +37,7 @@ def _operation(told: Told, sale: Sale, kind: str, amount: int, state: str = "suc
         " provider_reference, failure_code, token, return_url, attempts, next_attempt_at,"
         " created_at",
         f"'pop_{kind}_{sale.name}', 'pay_{sale.name}', '{kind}', '{state}', {amount}, '{kind}',"
-        f" 'orders', '{sale.name}', {HASH}, '', '', '', '', 0, {due}, {AGO}",
+        f" 'orders', '{sale.name}', {HASH}, '', '', '', '', {asked}, {due}, {AGO}",
     )
 
 

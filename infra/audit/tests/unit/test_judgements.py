@@ -25,6 +25,7 @@ def a_payment(**changes: Any) -> dict[str, Any]:
         "returned": 0,
         "disputed": 0,
         "charged_back": 0,
+        "gone": 0,
         "held": 0,
         "settled": True,
     }
@@ -174,6 +175,14 @@ class TestOrders:
 
         assert list(money.never_paid_twice(batch(an_order(), paid=shared))) == []
         assert list(orders.money_stands(batch(an_order(), paid=shared))) == []
+
+    def test_what_its_bank_took_back_is_not_kept_for_an_order_that_was_called_off(self) -> None:
+        called_off = an_order(state="CANCELLED")
+        lost = {"ord_1": [a_payment(refunded=400, gone=500)]}
+
+        assert list(orders.money_stands(batch(called_off, paid=lost))) == []
+        kept = {"ord_1": [a_payment(refunded=100, gone=399)]}
+        assert [each.found for each in orders.money_stands(batch(called_off, paid=kept))] == ["1"]
 
     def test_a_refund_makes_room_for_another_payment(self) -> None:
         paid = {"ord_1": [a_payment(refunded=500), a_payment(id="pay_2", captured=500)]}

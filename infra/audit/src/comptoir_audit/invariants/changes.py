@@ -36,7 +36,10 @@ VIEWS = {
     "changed_purses": View(
         "SELECT id FROM purse",
         "SELECT holder AS id FROM ledger_transfer AS t JOIN ledger_entry USING (operation_id)"
-        " WHERE t.posted_at >= :since AND holder <> ''",
+        " WHERE t.posted_at >= :since AND holder <> ''"
+        # What is held of it and given up again is in no transfer.
+        f" UNION SELECT purse_id FROM payment WHERE purse_id IS NOT NULL AND ({PAYMENTS_MADE}"
+        f" OR id IN (SELECT payment_id FROM operation WHERE {OPERATIONS}))",
     ),
     "changed_uses": View(
         "SELECT code, customer FROM redemption UNION SELECT code, customer FROM coupon_customer"

@@ -86,7 +86,8 @@ M2 = Within(
 
 M4 = Within(
     id="M4",
-    statement="0 <= refunded <= captured <= authorised <= amount of each payment, claims included",
+    statement="0 <= refunded <= captured <= authorised <= amount of each payment, claims included;"
+    " no more of it disputed or lost than captured",
     services=(PAYMENTS,),
     each="""
     SELECT id, order_id, amount, authorised_amount AS authorised, captured_amount AS captured,
@@ -95,7 +96,7 @@ M4 = Within(
       lowest
     FROM payment WHERE id IN (SELECT id FROM @changed_payments AS c)""",
     wrong="""authorised NOT BETWEEN 0 AND amount OR captured + capturing > authorised
-      OR refunded + refunding + gone > captured
+      OR refunded + refunding > captured OR gone > captured
       OR least(captured, refunded, capturing, refunding, lowest) < 0""",
     tell=lambda row: Difference(
         (row["id"], row["order_id"]),
@@ -135,17 +136,21 @@ M10 = Within(
 
 M11 = Within(
     id="M11",
-    statement="what is in a gift card or a credit is what the ledger says, and covers what is held",
+    statement="what is in a gift card or a credit is what the ledger says, and what is held of it"
+    " is what its payments hold, and is there",
     services=(PAYMENTS,),
     each="""
     SELECT id, kind, balance, held, coalesce(-(SELECT sum(e.amount) FROM ledger_entry AS e
       WHERE e.holder = purse.id AND e.holder <> '' AND e.currency = purse.currency), 0)::bigint
-      AS booked
-    FROM purse WHERE id IN (SELECT id FROM @changed_purses AS c)""",
-    wrong="balance <> booked OR held < 0 OR (kind <> 'on_account' AND balance < held)",
+      AS booked, coalesce(promised, 0)::bigint AS promised
+    FROM purse LEFT JOIN (
+      SELECT purse_id, sum(authorised_amount - captured_amount) AS promised FROM payment
+      WHERE state IN ('authorised', 'partially_captured') GROUP BY 1) AS p ON purse_id = purse.id
+    WHERE id IN (SELECT id FROM @changed_purses AS c)""",
+    wrong="balance <> booked OR held <> promised OR (kind <> 'on_account' AND balance < held)",
     tell=lambda row: Difference(
         (row["id"],),
-        f"{row['booked']} in it, and no more held",
+        f"{row['booked']} in it, of which {row['promised']} are held",
         f"{row['balance']}, of which {row['held']} are held",
     ),
 )
@@ -165,6 +170,7 @@ WHERE o.id IN (SELECT id FROM @changed_orders AS c) AND o.updated_at < now() - :
 _PAYMENTS_OF_ORDERS = """
 SELECT order_id AS key, id, state, currency, amount, authorised_amount AS authorised,
   captured_amount AS captured, refunded_amount AS refunded,
+  disputed_amount + charged_back_amount AS gone,
   CASE WHEN state IN ('authorised', 'partially_captured')
     THEN authorised_amount - captured_amount ELSE 0 END AS held
 FROM payment WHERE order_id = ANY(:keys)"""

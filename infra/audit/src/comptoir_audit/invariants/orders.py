@@ -18,6 +18,7 @@ from comptoir_audit.invariant import (
 )
 from comptoir_audit.invariants.changes import PLACEMENTS
 from comptoir_audit.invariants.money import PAID, QUIET_ORDERS
+from comptoir_audit.invariants.provider import sum_of
 
 _TOTALS = """
 SELECT o.id, o.number, o.total AS owed, o.captured, t.subtotal, t.discount, t.shipping, t.tax,
@@ -139,12 +140,15 @@ O4_PROVIDER = Within(
     statement="the provider is asked again about every outcome that is not known",
     services=(PAYMENTS,),
     each="""
-    SELECT id, payment_id, kind, state, attempts, next_attempt_at FROM operation
+    SELECT id, payment_id, kind, state, attempts, created_at, next_attempt_at FROM operation
     WHERE next_attempt_at IS NOT NULL""",
-    wrong="next_attempt_at < now() - :grace - interval '60 seconds'",
+    # Whoever asks notes what they heard, even if it was nothing: within the time for the call and
+    # a lease. Who fails before that takes the lease again and again.
+    wrong="next_attempt_at < now() - :grace - interval '60 seconds'"
+    " OR attempts = 0 AND created_at < now() - :grace - interval '120 seconds'",
     tell=lambda row: Difference(
         (row["id"], row["payment_id"]),
-        f"{row['kind']} asked about at {row['next_attempt_at']}",
+        f"{row['kind']} of {row['created_at']} asked about, at {row['next_attempt_at']} at last",
         f"{row['state']} after {row['attempts']} attempts",
     ),
 )
@@ -208,10 +212,10 @@ def money_stands(batch: Batch) -> Iterator[Difference]:
     for order in batch.rows:
         paid = batch.of("paid", order["id"])
         kept = sum(each["held"] + each["captured"] for each in paid if each["state"] != "failed")
-        left = kept - sum(each["refunded"] for each in paid)
+        left = kept - sum_of(paid, "refunded") - sum_of(paid, "gone")
         if order["state"] in _STANDING and kept < order["total"]:
             yield Difference((order["id"],), f"{order['total']} kept or taken", str(kept))
-        elif order["state"] == "CANCELLED" and left:
+        elif order["state"] == "CANCELLED" and left > 0:
             yield Difference((order["id"],), "nothing kept, as it is CANCELLED", str(left))
 
 
