@@ -78,6 +78,9 @@ class TestNextStep:
             (ended(State.VOIDED), report(Status.VOIDED), Step.NOTHING),
             (ended(State.FAILED), report(Status.DECLINED), Step.NOTHING),
             (ended(State.VOIDED), report(captured=1000), Step.REVIEW),
+            # What is kept is given up before anybody looks at what was taken.
+            (ended(State.FAILED), report(captured=300), Step.RELEASE),
+            (ended(State.FAILED), report(captured=300, voided=700), Step.REVIEW),
             (ended(State.VOIDED), report(captured=1000, refunded=1000), Step.NOTHING),
             (captured(), report(captured=1000, authorised=1200), Step.RELEASE),
             (authorised(), report(captured=1100, authorised=1100), Step.REVIEW),
@@ -178,6 +181,8 @@ class TestLateNews:
         assert next_step(payment, report(captured=1000)) is Step.NOTHING
         assert next_step(payment, report(captured=1000, refunded=100)) is Step.ADOPT_REFUND
         assert next_step(payment, report(captured=1000, refunded=700)) is Step.REVIEW
+        both = report(captured=1000, refunded=700, disputed=300)
+        assert next_step(payment, both) is Step.ADOPT_DISPUTE
 
 
 class TestAftermath:

@@ -60,12 +60,11 @@ def next_step(payment: Payment, report: Report) -> Step:
     if payment.is_waiting:
         undecided = report.status in (Status.REQUIRES_ACTION, Status.PENDING)
         return Step.NOTHING if undecided else Step.DECIDE
-    if payment.state in ENDED and report.captured > report.refunded:
-        return Step.REVIEW
+    # What can still be given up is, also of what somebody has to look at.
     if payment.capturable == 0 and report.held > 0:
         return Step.RELEASE
     if payment.state in ENDED:
-        return Step.NOTHING
+        return Step.REVIEW if report.captured > report.refunded else Step.NOTHING
     return _movement(payment, report)
 
 
@@ -75,15 +74,17 @@ def _movement(payment: Payment, report: Report) -> Step:
     if report.captured > payment.captured:
         return Step.ADOPT_CAPTURE
     there = payment.refunded - payment.refunded_elsewhere
-    if report.refunded > there:
-        # Given back here by another means and there as well: somebody has to look.
-        fits = report.refunded - there <= payment.refundable
-        return Step.ADOPT_REFUND if fits else Step.REVIEW
+    fits = report.refunded - there <= payment.refundable
+    if report.refunded > there and fits:
+        return Step.ADOPT_REFUND
     if report.refunded < there:
         return Step.ADOPT_REVERSAL
     aftermath = _dispute(payment, report)
     if aftermath is not Step.NOTHING:
         return aftermath
+    if not fits:
+        # Given back here by another means and there as well: somebody has to look.
+        return Step.REVIEW
     if payment.capturable > report.held:
         return Step.ADOPT_RELEASE
     return Step.NOTHING
