@@ -239,6 +239,9 @@ class TestManifests:
             assert job["metadata"]["annotations"]["argocd.argoproj.io/hook"] == "PreSync"
             assert job["metadata"]["labels"]["app.kubernetes.io/component"] == "migration"
             assert container(job)["args"] == ["migrate"]
+            # Ten seconds after the first try, then twice as long each time, five minutes at most.
+            waits = [min(10 * 2**each, 300) for each in range(job["spec"]["backoffLimit"])]
+            assert sum(waits) >= job["spec"]["activeDeadlineSeconds"]
             owner = container(job)["env"][0]["valueFrom"]["secretKeyRef"]["name"]
             assert owner.endswith("-database-app"), "tables are the owner's to change"
 

@@ -1,6 +1,7 @@
 """The gRPC server of a service: procedures, health, reflection while developing, draining."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -40,6 +41,22 @@ class Router(grpc.GenericRpcHandler):
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         return self._handlers.get(handler_call_details.method)
+
+
+@asynccontextmanager
+async def alive(listen: str) -> AsyncIterator[None]:
+    """Tells health where nothing is served yet: the process lives, and is not ready."""
+    health = health_aio.HealthServicer()
+    await health.set("", HealthCheckResponse.NOT_SERVING)
+    await health.set(LIVENESS, HealthCheckResponse.SERVING)
+    server = grpc.aio.server(options=_OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    server.add_insecure_port(listen)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
 
 
 class Server:

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import importlib
 import logging
+import math
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -44,12 +45,12 @@ from comptoir_runtime.clock import Clock
 from comptoir_runtime.consumer import Consumer, consumers
 from comptoir_runtime.database import Database, DatabaseSettings, Session, Transactions
 from comptoir_runtime.dead_letters import DeadLetters
-from comptoir_runtime.errors import DatabaseUnavailable, Failure
+from comptoir_runtime.errors import DatabaseUnavailable, Failure, Overloaded
 from comptoir_runtime.outbox import Relay
 from comptoir_runtime.rpc import Binding, Pipeline
-from comptoir_runtime.server import Server
+from comptoir_runtime.server import Server, alive
 from comptoir_runtime.settings import MigrationSettings, Settings, SettingsError, load, readable
-from comptoir_runtime.supervision import Work, supervised
+from comptoir_runtime.supervision import Work, supervised, unless
 from comptoir_runtime.telemetry import event_loop
 from comptoir_runtime.tls import Admission, Certificates
 
@@ -57,6 +58,8 @@ S = TypeVar("S", bound=Settings)
 
 DATABASE_WAIT_SECONDS = 30.0
 PURGE_INTERVAL_SECONDS = 600.0
+# Or all of its connections are in use.
+_AWAY = (DatabaseUnavailable, Overloaded)
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +185,7 @@ class Service:
         settings, stack = self.settings, self._stack
         certificates = settings.certificates()
         service_keys, identity = keys_of(self.name, settings)
-        database = await connect(self.name, settings, clock)
+        database = await self._connected(clock)
         stack.push_async_callback(database.close)
         bus = Bus(settings.bus_url, self.name, certificates)
         bus.start()
@@ -193,6 +196,15 @@ class Service:
         )
         self.runtime = Runtime(settings, database, bus, keyring, identity, certificates)
         stack.push_async_callback(self.runtime.close)
+
+    async def _connected(self, clock: Clock | None) -> Database:
+        """However long it takes: whoever asks hears meanwhile that the process lives."""
+        settings = self.settings
+        try:
+            return await connect(self.name, settings, clock, patience=0)
+        except _AWAY:
+            async with alive(settings.health_listen or settings.listen):
+                return await connect(self.name, settings, clock, patience=math.inf)
 
     async def _serve(self, parts: Parts, migrations_package: str) -> None:
         runtime, settings, stack = self.runtime, self.settings, self._stack
@@ -254,21 +266,30 @@ def keys_of(name: str, settings: Settings) -> tuple[list[VerificationKey], Servi
         raise SettingsError(f"SERVICE_KEY: {error}") from None
 
 
-async def connect(name: str, settings: Settings, clock: Clock | None = None) -> Database:
-    """The service's database; waits up to 30 s for it to answer."""
+async def connect(
+    name: str,
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    patience: float = DATABASE_WAIT_SECONDS,
+) -> Database:
+    """The service's database; waits for as many seconds until it answers."""
     wanted = DatabaseSettings(
         url=readable("DATABASE_URL", settings.database_url),
         application_name=f"comptoir-{name}",
         pool_size=settings.pool_size,
     )
-    give_up = asyncio.get_running_loop().time() + DATABASE_WAIT_SECONDS
+    give_up = asyncio.get_running_loop().time() + patience
+    asked = False
     while True:
         try:
             return await Database.connect(wanted, clock)
-        except DatabaseUnavailable:
+        except _AWAY:
             if asyncio.get_running_loop().time() >= give_up:
                 raise
-            log.warning("waiting for the database")
+            if not asked:
+                log.warning("waiting for the database")
+            asked = True
             await asyncio.sleep(0.5)
 
 
@@ -346,12 +367,14 @@ async def serve(name: str, settings: S, build: Build[S], migrations_package: str
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    service = await Service.start(name, settings, build, migrations_package=migrations_package)
-    log.info("listening", extra={"listening": service.address})
-    await stopping.wait()
-    log.info("draining")
-    await service.leave()
-    await service.stop()
+    starting = Service.start(name, settings, build, migrations_package=migrations_package)
+    service = await unless(stopping, starting)
+    if service is not None:
+        log.info("listening", extra={"listening": service.address})
+        await stopping.wait()
+        log.info("draining")
+        await service.leave()
+        await service.stop()
     log.info("stopped")
     telemetry.shut_down()
 

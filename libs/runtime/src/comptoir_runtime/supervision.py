@@ -1,10 +1,11 @@
-"""Background work that must not end because of one error."""
+"""Background work that must not end because of one error, and work that may be told to."""
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +15,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 _CANCEL_AGAIN_SECONDS = 0.1
 
+T = TypeVar("T")
 Work = Callable[[], Awaitable[None]]
 
 
@@ -59,3 +61,15 @@ async def cancel(tasks: Iterable["asyncio.Task[None]"]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
+
+
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of the work; None, and it is cancelled, when the process is told to stop first."""
+    task, told = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    return None

@@ -15,8 +15,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from comptoir_local.databases import DatabaseServer
+from comptoir_local.embedded.ports import free_port
 from comptoir_local.keys import ServiceKeys
 from comptoir_runtime.errors import from_rpc_error
+from comptoir_runtime.server import LIVENESS
 
 # A package with everything a service has, and nothing to do. Its name is that of a contract
 # package without events.
@@ -86,11 +88,13 @@ class Program:
         return process.returncode, out.decode(), err.decode()
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[tuple[Process, grpc.aio.Channel]]:
-        process = await self.start()
+    async def serving(
+        self, *, until: str = "listening", **environment: str
+    ) -> AsyncIterator[tuple[Process, grpc.aio.Channel]]:
+        process = await self.start(**environment)
         try:
-            line = await line_with(process, "listening")
-            async with grpc.aio.insecure_channel(line["listening"]) as channel:
+            line = await line_with(process, until)
+            async with grpc.aio.insecure_channel(line.get("listening", "")) as channel:
                 yield process, channel
         finally:
             if process.returncode is None:
@@ -122,11 +126,12 @@ def program(tmp_path: Path, postgres_server: DatabaseServer) -> Program:
     return Program(tmp_path, url, postgres_server.owner_url("printer"))
 
 
-async def healthy(channel: grpc.aio.Channel, expected: int) -> None:
+async def healthy(channel: grpc.aio.Channel, expected: int, name: str = "") -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
     async with asyncio.timeout(30):
         while True:
-            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+            asked = health_pb2.HealthCheckRequest(service=name)
+            answer = await stub.Check(asked, timeout=2, wait_for_ready=True)
             if answer.status == expected:
                 return
             await asyncio.sleep(0.05)
@@ -154,6 +159,34 @@ class TestMain:
             await healthy(channel, health_pb2.HealthCheckResponse.NOT_SERVING)
             assert await program.migrate() == 0
             await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
+
+    async def test_lives_and_waits_while_its_database_is_away(
+        self, program: Program, postgres_server: DatabaseServer
+    ) -> None:
+        assert await program.migrate() == 0
+        address = f"127.0.0.1:{free_port()}"
+        with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
+            connection.execute("ALTER ROLE printer CONNECTION LIMIT 0")
+            async with (
+                program.serving(LISTEN=address, until="waiting for the database") as (process, _),
+                grpc.aio.insecure_channel(address) as channel,
+            ):
+                await healthy(channel, health_pb2.HealthCheckResponse.SERVING, LIVENESS)
+                await healthy(channel, health_pb2.HealthCheckResponse.NOT_SERVING)
+                connection.execute("ALTER ROLE printer CONNECTION LIMIT -1")
+                await line_with(process, "listening")
+                await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
+
+    async def test_ends_when_it_is_told_to_while_it_waits(
+        self, program: Program, postgres_server: DatabaseServer
+    ) -> None:
+        with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
+            connection.execute("ALTER ROLE printer CONNECTION LIMIT 0")
+            async with program.serving(until="waiting for the database") as (process, _):
+                process.send_signal(signal.SIGTERM)
+                await line_with(process, "stopped")
+                assert await process.wait() == 0
+            connection.execute("ALTER ROLE printer CONNECTION LIMIT -1")
 
     async def test_is_ready_again_when_a_later_release_is_taken_back(
         self, program: Program
