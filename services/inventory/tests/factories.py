@@ -98,7 +98,9 @@ async def confirm(harness: ServiceHarness, reservation: str) -> stock_pb2.Reserv
 async def figures(harness: ServiceHarness, sku: str) -> tuple[int, int, int]:
     """Units on hand, reserved and available of a sku, everywhere together."""
     answer = await harness.call(
-        "GetAvailability", pb.GetAvailabilityRequest(skus=[sku], by_location=True)
+        "GetAvailability",
+        pb.GetAvailabilityRequest(skus=[sku], by_location=True),
+        harness.tokens.staff("stock.read"),
     )
     levels = answer.availability[0].levels
     return (

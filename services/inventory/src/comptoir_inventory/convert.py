@@ -13,6 +13,7 @@ from comptoir_inventory.domain.selling import Backorder, Policy, Source, Supply
 from comptoir_inventory.domain.stock import Availability, Quantity
 from comptoir_inventory.domain.transfers import Arrived, TransferLine
 from comptoir_inventory.events.resources import (
+    Detail,
     availability_to,
     location_to,
     movement_to,
@@ -26,6 +27,7 @@ from comptoir_runtime.timestamps import asked_moment, given_moment
 
 # Resources are written the same in answers and in events.
 __all__ = [
+    "Detail",
     "ReadyMessages",
     "arrived_from",
     "ask_from",
@@ -73,16 +75,16 @@ class ReadyMessages:
     def __init__(self) -> None:
         # By identity: to compare figures would cost more than to write them. The entry is kept
         # so that its identity stays its own.
-        self._ready: dict[tuple[int, bool], tuple[Availability, stock_pb2.Availability]] = {}
+        self._ready: dict[tuple[int, Detail], tuple[Availability, stock_pb2.Availability]] = {}
 
-    def of(self, entry: Availability, *, by_location: bool) -> stock_pb2.Availability:
+    def of(self, entry: Availability, detail: Detail) -> stock_pb2.Availability:
         """As `availability_to`; the message must not be altered."""
-        key = (id(entry), by_location)
+        key = (id(entry), detail)
         ready = self._ready.get(key)
         if ready is None:
             if len(self._ready) >= MOST_READY:
                 self._ready.clear()
-            ready = self._ready[key] = (entry, availability_to(entry, by_location=by_location))
+            ready = self._ready[key] = (entry, availability_to(entry, detail))
         return ready[1]
 
 

@@ -61,9 +61,9 @@ class InventoryServicer:
             convert.wish_from(request),
             current=request.current and _is_service(call),
         )
-        ready, by_location = self._ready, request.by_location
+        detail = _detail(call) if request.by_location else convert.Detail.NOTHING
         return pb.GetAvailabilityResponse(
-            availability=[ready.of(entry, by_location=by_location) for entry in entries]
+            availability=[self._ready.of(entry, detail) for entry in entries]
         )
 
     @stream
@@ -74,7 +74,7 @@ class InventoryServicer:
         watching.require_may_watch(call.principal, request.skus, wish)
         entries = watching.watch_availability(call.transactions, self._board, request.skus, wish)
         async for entry in entries:
-            yield convert.availability_to(entry)
+            yield convert.availability_to(entry, _detail(call))
 
     @batch
     async def Reserve(self, requests: Sequence[pb.ReserveRequest], batch: Batch) -> list[Outcome]:
@@ -330,6 +330,11 @@ class InventoryServicer:
 
 def _is_service(call: Call) -> bool:
     return call.principal is not None and call.principal.kind is Kind.SERVICE
+
+
+def _detail(call: Call) -> convert.Detail:
+    seen = watching.FIGURES.permits(call.principal)
+    return convert.Detail.FIGURES if seen else convert.Detail.OFFERS
 
 
 def _actor(call: Call) -> str:

@@ -31,7 +31,9 @@ async def announce(harness: ServiceHarness, *expected: stock_pb2.Supply) -> None
 
 async def entry(harness: ServiceHarness, sku: str) -> stock_pb2.Availability:
     request = pb.GetAvailabilityRequest(skus=[sku], by_location=True)
-    answer: pb.GetAvailabilityResponse = await harness.call("GetAvailability", request)
+    answer: pb.GetAvailabilityResponse = await harness.call(
+        "GetAvailability", request, harness.tokens.staff("stock.read")
+    )
     return answer.availability[0]
 
 

@@ -52,6 +52,50 @@ class TestWatch:
         assert seen == [5, 0]
 
 
+class TestFigures:
+    """What is in a building is for the retailer (19); what can be promised there is for all."""
+
+    @staticmethod
+    async def _asked(harness: ServiceHarness, token: str | None) -> list[stock_pb2.StockLevel]:
+        request = pb.GetAvailabilityRequest(skus=["A"], by_location=True)
+        answer = await harness.call("GetAvailability", request, token)
+        watching = harness.watch(
+            "WatchAvailability", pb.WatchAvailabilityRequest(skus=["A"]), token
+        )
+        async with asyncio.timeout(factories.PATIENCE_SECONDS), aclosing(watching) as entries:
+            watched = await anext(entries)
+        return [*answer.availability[0].levels, *watched.levels]
+
+    async def test_staff_who_may_read_stock_see_what_is_there(
+        self, harness: ServiceHarness
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.reserve(harness, factories.wanted("A", 2))
+
+        levels = await self._asked(harness, harness.tokens.staff(READER))
+
+        assert [(level.on_hand, level.reserved, level.available) for level in levels] == [
+            (5, 2, 3)
+        ] * 2
+
+    @pytest.mark.parametrize("who", ["nobody", "a customer", "other staff"])
+    async def test_others_are_told_what_can_be_promised_only(
+        self, harness: ServiceHarness, who: str
+    ) -> None:
+        await factories.stocked(harness, "A", 5)
+        await factories.reserve(harness, factories.wanted("A", 2))
+        tokens = {
+            "nobody": None,
+            "a customer": harness.tokens.customer("cus_1"),
+            "other staff": harness.tokens.staff("orders.read"),
+        }
+
+        for level in await self._asked(harness, tokens[who]):
+            assert (level.location, level.available) == ("lyon", 3)
+            told = {field.name for field, _ in level.ListFields()}
+            assert told == {"location", "available", "version"}
+
+
 class TestWholeLocations:
     async def test_all_that_a_location_has_is_told_page_by_page_and_then_as_it_changes(
         self, harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum, auto
 
 from comptoir.inventory.v1 import stock_pb2
 from comptoir_inventory.domain.locations import Location
@@ -18,14 +19,25 @@ NO_ADDRESS = Address()
 NOTHING_BEYOND = (0, None)
 
 
-def availability_to(entry: Availability, *, by_location: bool = True) -> stock_pb2.Availability:
+class Detail(Enum):
+    """How much is told of each location."""
+
+    NOTHING = auto()
+    OFFERS = auto()
+    """What can be promised there."""
+    FIGURES = auto()
+    """What is in the building, too: nobody's business but the retailer's."""
+
+
+def availability_to(entry: Availability, detail: Detail = Detail.FIGURES) -> stock_pb2.Availability:
     """What of one sku can be promised."""
+    level_told = level_to if detail is Detail.FIGURES else _offer_to
     return stock_pb2.Availability(
         sku=entry.sku,
         available=entry.available,
         levels=[
-            level_to(level, *entry.beyond.get(level.location, NOTHING_BEYOND))
-            for level in (entry.levels if by_location else ())
+            level_told(level, *entry.beyond.get(level.location, NOTHING_BEYOND))
+            for level in (() if detail is Detail.NOTHING else entry.levels)
         ],
         revision=entry.revision,
         as_of_time=timestamp(entry.as_of),
@@ -48,6 +60,16 @@ def level_to(
         backordered=level.backordered,
         version=level.version,
         low_stock=level.low_stock,
+        backorder_available=beyond,
+        expected_time=timestamp_or_none(expected_at),
+    )
+
+
+def _offer_to(level: Level, beyond: int, expected_at: datetime | None) -> stock_pb2.StockLevel:
+    return stock_pb2.StockLevel(
+        location=level.location,
+        available=level.available,
+        version=level.version,
         backorder_available=beyond,
         expected_time=timestamp_or_none(expected_at),
     )

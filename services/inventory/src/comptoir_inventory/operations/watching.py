@@ -18,6 +18,8 @@ LOOK_AGAIN_SECONDS = 15.0
 # All that a location has is read, and told, so many skus at a time.
 PAGE = 500
 WHOLE_LOCATIONS = Rule(permissions=frozenset({"stock.read"}))
+FIGURES = Rule(permissions=WHOLE_LOCATIONS.permissions, service=True)
+"""Who is told what is in a building, and not only what can be promised there."""
 
 
 def require_may_watch(principal: Principal | None, skus: Sequence[str], wish: Wish) -> None:
