@@ -134,8 +134,8 @@ ORDER BY position DESC
     Mutant(
         "what was acknowledged and forgotten is asked for in a pause only",
         f"{_RUNTIME}/forgotten.py",
-        "if not all_taken and floor <= self._delivered:",
-        "if not all_taken:",
+        "if self._later is not None and floor >= self._later[0]:",
+        "if self._later is not None and floor < 0:",
         f"{_RUNTIME_TESTS}/test_forgetting.py -k never_pause",
     ),
     Mutant(

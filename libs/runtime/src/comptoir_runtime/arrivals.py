@@ -1,7 +1,7 @@
 """What arrives at a consumer: messages, and the events that are read from them."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,6 +21,20 @@ class Entry:
     message: Message
     event: Delivered | None
     deliveries: int
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this is where the event was first told; told again it has another message id.
+
+        Then it has a higher number than all that was told before.
+        """
+        event = self.event
+        return event is not None and event.headers.get("Nats-Msg-Id") == event.headers["ce-id"]
+
+
+def latest(entries: Sequence[Entry]) -> Entry:
+    """The last that is new; the last of all when none is."""
+    return next((each for each in reversed(entries) if each.is_new), entries[-1])
 
 
 class Failures:

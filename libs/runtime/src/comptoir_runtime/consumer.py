@@ -10,7 +10,7 @@ from typing import Any
 import nats.errors
 import orjson
 
-from comptoir_runtime.arrivals import Entry, Failures, as_part_of, read
+from comptoir_runtime.arrivals import Entry, Failures, as_part_of, latest, read
 from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import ApiError, Bus, BusUnavailable, Message
 from comptoir_runtime.bus.pull import DRAIN_SECONDS, ConsumerLost, Pull
@@ -201,8 +201,8 @@ class Consumer:
                 while messages := await pull.next(self._pace):
                     self._under_way = {message.reply: message for message in messages}
                     entries = [read(message) for message in messages]
-                    self._missing.arrived(entries[-1])
-                    self._forgotten.arrived(entries[-1])
+                    self._missing.arrived(latest(entries))
+                    self._forgotten.arrived(latest(entries))
                     _consumed.add(len(entries), (self._stream,))
                     _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
                     await self._take_in(entries)

@@ -36,6 +36,8 @@ class Forgotten:
         self._in_doubt = True
         self._delivered: int | None = None
         """Up to where in the stream something may have been forgotten."""
+        self._later: tuple[int, int] | None = None
+        """Behind that: the place and the number of an event that was new there."""
         self._questions: set[bytes] = set()
         """Those that nobody has answered."""
         self._pause = 0.0
@@ -46,6 +48,9 @@ class Forgotten:
     def arrived(self, latest: Entry) -> None:
         """Something has come; this came last."""
         self._latest = latest
+        if self._delivered is not None and self._later is None and latest.is_new:
+            place = _place(latest)
+            self._later = place if place is not None and place[0] > self._delivered else None
 
     def answered(self, asked: bytes) -> None:
         """The producer has published again all that this question asks for."""
@@ -63,7 +68,8 @@ class Forgotten:
         if self._breaks != transactions.breaks:
             # No database is set back behind an open connection: when one has ended by itself, and
             # when we begin, it may be an older copy.
-            self._breaks, self._in_doubt, self._delivered = transactions.breaks, True, None
+            self._breaks, self._in_doubt = transactions.breaks, True
+            self._delivered = self._later = None
             self._questions, self._pause = set(), self._intervals.repair_interval
             self._ask_at = 0.0
         if not (self._in_doubt or self._kind is Kind.FACT):
@@ -78,26 +84,29 @@ class Forgotten:
         follows the last state up to which none was unknown. Of a type that was never seen what
         was told so far is history.
 
-        What is just being told is not asked for: it would be told twice. When there always is
-        something, that is what follows the newest event known here; and whatever was forgotten is
-        older, as soon as an event is known that was delivered later.
+        What is just being told is not asked for: it would be told twice. There may always be
+        something; but whatever was forgotten is older than an event that was new and came later,
+        and as soon as all up to there is taken in, the rest is what may be asked for. An event
+        that is told again tells nothing: it may be older than what was forgotten.
         """
         info = await self._consumer()
         delivered, floor = info["delivered"]["stream_seq"], info["ack_floor"]["stream_seq"]
         if self._delivered is None or delivered < self._delivered:  # the stream was made anew
-            self._delivered = delivered
-        all_taken = idle and not (info["num_pending"] or info["num_ack_pending"])
-        if not all_taken and floor <= self._delivered:
+            self._delivered, self._later = delivered, None
+        end: int | None = None
+        if self._later is not None and floor >= self._later[0]:
+            end = self._later[1]
+        elif not idle or _is_on_its_way(info):
             return
         async with self._transactions.reading() as session:
-            newest = known = await self._inbox.newest(session, self._names)
-            if self._kind is Kind.STATE:
+            if self._kind is Kind.FACT:
+                known = await self._inbox.newest(session, self._names)
+            else:
                 known = await self._inbox.known_up_to(session, self._names)
         self._ask_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, self._intervals.look_back_interval)
         self._questions = set()
         if floor > 0:  # else all is history: we are new here
-            end = None if all_taken else max(newest.values(), default=0)
             self._questions = self._behind(known, end)
         if not self._questions:
             self._be_sure()
@@ -116,6 +125,7 @@ class Forgotten:
 
     def _be_sure(self) -> None:
         self._in_doubt = False
+        self._delivered = self._later = None
         self._pause = self._intervals.repair_interval
         self._ask_at = time.monotonic() + self._intervals.look_back_interval
 
@@ -144,6 +154,11 @@ class Forgotten:
 
     async def _consumer(self) -> dict[str, Any]:
         return await self._bus.api(f"CONSUMER.INFO.{self._stream}.{self._bus.service}")
+
+
+def _is_on_its_way(info: Mapping[str, Any]) -> bool:
+    """Whether anything may still come, to whichever process of ours."""
+    return bool(info["num_pending"] or info["num_ack_pending"])
 
 
 def _place(entry: Entry | None) -> tuple[int, int] | None:

@@ -48,8 +48,8 @@ class Missing:
     def arrived(self, latest: Entry) -> None:
         """Something has come, this last: there may be something new to find."""
         self._unchecked = True
-        # Delivered for the first time, now: whatever is told later, of any type, comes, too.
-        if latest.event is not None and latest.deliveries == 1:
+        # Told and delivered for the first time: whatever is told later, of any type, comes, too.
+        if latest.event is not None and latest.is_new and latest.deliveries == 1:
             self._told = max(self._told, latest.event.sequence)
 
     async def look(self, failing: Iterable[tuple[str, int]]) -> None:

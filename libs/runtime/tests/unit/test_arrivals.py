@@ -1,12 +1,31 @@
-"""How often a process has seen an event fail."""
+"""What arrives, and how often a process has seen an event fail."""
 
-from comptoir_runtime.arrivals import Failures
+from typing import Any, cast
+from uuid import UUID
+
+from comptoir_runtime.arrivals import Entry, Failures, latest
+from comptoir_runtime.bus.connection import Message
 from comptoir_runtime.ids import uuid7
 from comptoir_runtime.inbox import Delivered
 
 
 def event(sequence: int) -> Delivered:
     return Delivered(uuid7(), "type", "subject", b"", sequence, sequence - 1, {})
+
+
+def entry(message_id: UUID, event_id: UUID) -> Entry:
+    headers = {"ce-id": str(event_id), "Nats-Msg-Id": str(message_id)}
+    event_ = Delivered(event_id, "type", "subject", b"", 1, 0, headers)
+    return Entry(Message(cast(Any, None), headers=headers), event_, 1)
+
+
+class TestLatest:
+    def test_is_the_last_that_is_told_for_the_first_time(self) -> None:
+        event_id = uuid7()
+        new, again, once_more = (entry(each, event_id) for each in (event_id, uuid7(), uuid7()))
+
+        assert latest([new, new, again, once_more]) is new
+        assert latest([again, once_more]) is once_more
 
 
 class TestFailures:

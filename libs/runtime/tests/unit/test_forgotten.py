@@ -7,11 +7,14 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from comptoir_runtime.arrivals import Entry
 from comptoir_runtime.bus import Bus
+from comptoir_runtime.bus.connection import Message
 from comptoir_runtime.database import Transactions
 from comptoir_runtime.event_options import Kind
 from comptoir_runtime.forgotten import Forgotten
-from comptoir_runtime.inbox import Inbox
+from comptoir_runtime.ids import uuid7
+from comptoir_runtime.inbox import Delivered, Inbox
 from comptoir_runtime.missing import Intervals
 
 ALWAYS = Intervals(gap_check_interval=0, repair_interval=0, look_back_interval=0)
@@ -78,6 +81,18 @@ class Consumer:
             intervals,
         )
 
+    def takes_in(self, place: int, number: int, *, again: bool = False) -> None:
+        """All up to this event, which comes for the first time unless it is told again."""
+        event_id = uuid7()
+        headers = {"ce-id": str(event_id), "Nats-Msg-Id": str(uuid7() if again else event_id)}
+        event = Delivered(event_id, "busy", "subject", b"", number, number - 1, headers)
+        message = Message(
+            cast(Any, None), reply=f"$JS.ACK.facts-p.taker.1.{place}.{place}.0.0", headers=headers
+        )
+        self.forgotten.arrived(Entry(message, event, 1))
+        self.inbox.known["busy"] = max(number, self.inbox.known.get("busy", 0))
+        self.bus.delivered, self.bus.acknowledged = place + 1, place
+
     async def asks(self, *, idle: bool = False) -> list[Any]:
         await self.forgotten.look(idle=idle)
         return self.bus.questions()
@@ -102,17 +117,47 @@ class TestForgotten:
         consumer.bus.delivered, consumer.bus.acknowledged = 10, 8
         consumer.inbox.known = {"busy": 8, "quiet": 4}
         assert await consumer.asks() == []
-        consumer.bus.delivered, consumer.bus.acknowledged = 12, 11
-        consumer.inbox.known = {"busy": 11, "quiet": 4}
+        consumer.inbox.known = {"quiet": 4}
+        consumer.takes_in(11, 11)
 
         assert await consumer.asks() == [[1, 5, 11, "quiet"]]
+
+    async def test_what_is_told_again_does_not_say_how_far_it_goes(
+        self, consumer: Consumer
+    ) -> None:
+        """Nor does a stream that moves on with what others take in."""
+        consumer.bus.delivered, consumer.bus.acknowledged = 10, 8
+        consumer.inbox.known = {"busy": 6, "quiet": 4}
+        assert await consumer.asks() == []
+        consumer.bus.delivered = consumer.bus.acknowledged = 11
+        assert await consumer.asks() == []
+        consumer.takes_in(12, 7, again=True)
+        assert await consumer.asks() == []
+
+        consumer.takes_in(13, 11)
+
+        assert await consumer.asks() == [[1, 5, 11, "quiet"]]
+
+    async def test_what_is_on_its_way_to_another_process_is_not_asked_for(
+        self, consumer: Consumer
+    ) -> None:
+        consumer.bus.delivered, consumer.bus.acknowledged = 10, 8
+        consumer.inbox.known = {"quiet": 4}
+        assert await consumer.asks() == []
+        consumer.takes_in(12, 12)
+        consumer.bus.acknowledged = 11
+        assert await consumer.asks() == []
+
+        consumer.bus.acknowledged = 12
+
+        assert await consumer.asks() == [[1, 5, 12, "quiet"]]
 
     async def test_who_began_before_anything_was_told_asks_as_well(
         self, consumer: Consumer
     ) -> None:
-        assert await consumer.asks(idle=True) == []
-        consumer.bus.delivered, consumer.bus.acknowledged = 12, 11
-        consumer.inbox.known = {"busy": 11, "quiet": 4}
+        assert await consumer.asks() == []
+        consumer.inbox.known = {"quiet": 4}
+        consumer.takes_in(11, 11)
 
         assert await consumer.asks() == [[1, 5, 11, "quiet"]]
 
@@ -124,9 +169,9 @@ class TestForgotten:
         assert await consumer.asks() == []
         consumer.bus.delivered, consumer.bus.acknowledged = 2, 1
         assert await consumer.asks() == []
-        consumer.bus.delivered, consumer.bus.acknowledged = 5, 4
+        consumer.takes_in(4, 991)
 
-        assert await consumer.asks() == [[1, 5, 990, "quiet"]]
+        assert await consumer.asks() == [[1, 5, 991, "quiet"]]
 
     async def test_an_answer_to_what_was_asked_before_another_outage_is_none(self) -> None:
         consumer = Consumer(Intervals(gap_check_interval=0))
