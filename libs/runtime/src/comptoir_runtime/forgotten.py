@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from comptoir_runtime.arrivals import Entry
+from comptoir_runtime.bus import streams
 from comptoir_runtime.bus.connection import Bus
 from comptoir_runtime.bus.pull import delivery
 from comptoir_runtime.database import Session, Transactions
@@ -44,6 +45,8 @@ class Forgotten:
         self._latest: Entry | None = None
         self._mark: tuple[int, int] | None = None
         """To be noted as soon as nothing before it is on its way."""
+        self._end: int | None = None
+        """Where the stream ended when all was answered: until there it may be told again."""
 
     def arrived(self, latest: Entry) -> None:
         """Something has come; this came last."""
@@ -126,6 +129,7 @@ class Forgotten:
     def _be_sure(self) -> None:
         self._in_doubt = False
         self._delivered = self._later = None
+        self._end = None
         self._pause = self._intervals.repair_interval
         self._ask_at = time.monotonic() + self._intervals.look_back_interval
 
@@ -133,7 +137,11 @@ class Forgotten:
         """Notes up to which number all states are known: where none before it is on its way.
 
         What is lost later than this note, and whatever comes after that, is asked for from here.
+        What was asked for before has lower numbers, and is on its way until it is taken in.
         """
+        if self._end is None:
+            state = await streams.find(self._bus, self._inbox.producer, self._kind)
+            self._end = 0 if state is None else state.last_sequence
         if self._mark is None:
             self._mark, self._latest = _place(self._latest), None
         if self._mark is None:
@@ -141,8 +149,9 @@ class Forgotten:
         position, sequence = self._mark
         info = await self._consumer()
         if info["delivered"]["stream_seq"] < position:
-            self._mark = None  # the stream was made anew
-        if info["ack_floor"]["stream_seq"] < position:
+            self._mark = self._end = None  # the stream was made anew
+            return
+        if info["ack_floor"]["stream_seq"] < max(position, self._end) and _is_on_its_way(info):
             return
 
         async def note(session: Session) -> None:

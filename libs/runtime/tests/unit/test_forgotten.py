@@ -1,6 +1,6 @@
 """When a consumer asks for what its database may have forgotten, and how far."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -27,13 +27,17 @@ class FakeBus:
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []
-        self.delivered = self.acknowledged = 0
+        self.delivered = self.acknowledged = self.stored = 0
 
     @property
     def client(self) -> "FakeBus":
         return self
 
     async def api(self, method: str) -> dict[str, Any]:
+        if method.startswith("STREAM.INFO."):
+            state = {"first_seq": 1, "last_seq": self.stored, "messages": 0, "bytes": 0}
+            config = {"max_bytes": -1, "num_replicas": 1}
+            return {"created": "", "state": state, "config": config}
         return {
             "num_pending": 0,
             "num_ack_pending": self.delivered - self.acknowledged,
@@ -57,9 +61,16 @@ class FakeInbox:
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
+        self.noted = 0
 
     async def newest(self, session: None, types: Sequence[str]) -> dict[str, int]:
         return self.known
+
+    async def known_up_to(self, session: None, types: Sequence[str]) -> dict[str, int]:
+        return dict.fromkeys(types, self.noted)
+
+    async def note_known(self, session: None, types: Sequence[str], sequence: int) -> None:
+        self.noted = max(self.noted, sequence)
 
 
 class FakeTransactions:
@@ -69,15 +80,18 @@ class FakeTransactions:
     async def reading(self) -> AsyncIterator[None]:
         yield
 
+    async def run(self, body: Callable[[None], Awaitable[None]]) -> None:
+        await body(None)
+
 
 class Consumer:
-    def __init__(self, intervals: Intervals = ALWAYS) -> None:
+    def __init__(self, intervals: Intervals = ALWAYS, kind: Kind = Kind.FACT) -> None:
         self.bus, self.inbox, self.database = FakeBus(), FakeInbox(), FakeTransactions()
         self.forgotten = Forgotten(
             cast(Bus, self.bus),
             cast(Transactions, self.database),
             cast(Inbox, self.inbox),
-            Kind.FACT,
+            kind,
             intervals,
         )
 
@@ -188,3 +202,54 @@ class TestForgotten:
 
         assert len(await consumer.asks(idle=True)) == 2
         assert await consumer.asks(idle=True) == []
+
+
+class TestKnownStates:
+    """It is noted up to where all states are known: only what follows is asked for later."""
+
+    @pytest.fixture
+    async def sure(self) -> Consumer:
+        """What it has asked for is in the stream up to 20, and all but that is taken in."""
+        consumer = Consumer(kind=Kind.STATE)
+        await consumer.forgotten.look(idle=False)
+        consumer.takes_in(9, 9)
+        await consumer.forgotten.look(idle=False)
+        for asked in consumer.bus.asked:
+            consumer.forgotten.answered(asked)
+        consumer.bus.stored = 20
+        await consumer.forgotten.look(idle=False)
+        return consumer
+
+    async def test_not_while_what_was_asked_for_is_on_its_way(self, sure: Consumer) -> None:
+        sure.takes_in(11, 11)
+        await sure.forgotten.look(idle=False)
+        assert sure.inbox.noted == 0
+
+        sure.takes_in(20, 6, again=True)
+        await sure.forgotten.look(idle=False)
+
+        assert sure.inbox.noted == 9
+
+    async def test_in_a_pause_wherever_the_stream_ends(self, sure: Consumer) -> None:
+        """The rest of it is not for us."""
+        sure.takes_in(11, 11)
+        sure.bus.acknowledged = sure.bus.delivered
+        await sure.forgotten.look(idle=True)
+
+        assert sure.inbox.noted == 9
+
+    async def test_not_what_came_before_the_last_outage(self, sure: Consumer) -> None:
+        sure.takes_in(21, 21)
+        sure.bus.acknowledged = 20
+        await sure.forgotten.look(idle=False)
+        sure.database.breaks += 1
+        await sure.forgotten.look(idle=False)
+        sure.takes_in(23, 23)
+        await sure.forgotten.look(idle=False)
+        for asked in sure.bus.asked:
+            sure.forgotten.answered(asked)
+        sure.bus.stored = 30
+
+        await sure.forgotten.look(idle=False)
+
+        assert sure.inbox.noted == 9
