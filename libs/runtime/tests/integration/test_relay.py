@@ -7,9 +7,16 @@ from uuid import UUID
 
 from comptoir_local.embedded import EmbeddedNats
 from comptoir_runtime.bus import Bus
+from comptoir_runtime.bus.signals import Listener
 from comptoir_runtime.database import Database, DatabaseSettings
-from comptoir_runtime.event_options import Kind
-from comptoir_runtime.outbox import Relay, statements, upkeep
+from comptoir_runtime.event_options import Kind, event_type
+from comptoir_runtime.outbox import (
+    Relay,
+    replay_subject,
+    replayed_subject,
+    statements,
+    upkeep,
+)
 from libs.runtime.tests import sample
 from libs.runtime.tests.integration.world import FACTS, STATES, World, stop, until
 
@@ -252,6 +259,27 @@ class TestReplay:
 
         assert await relay.replay(Kind.FACT, 2, 0) == 2
         assert (await world.stream(FACTS))["messages"] == 5
+
+    async def test_nobody_else_can_have_an_answer_published_where_he_may_not(
+        self, world: World
+    ) -> None:
+        world.relay()
+        await world.emit(sample.ThingHappened(thing_id="a"))
+        await world.until_published()
+        answers: list[bytes] = []
+        listener = Listener(
+            world.bus, replayed_subject(sample.SERVICE), lambda asked, _: answers.append(asked)
+        )
+        subject = replay_subject(sample.SERVICE)
+        forged = event_type(sample.ThingHappened).subject_of("forged")
+
+        async def is_answered() -> bool:
+            await world.bus.client.publish(subject, b"[1, 1, 1]", reply=forged)
+            return bool(answers)
+
+        assert await until(is_answered)
+        assert forged not in [each["subject"] for each in await world.messages(FACTS)]
+        await listener.close()
 
     async def test_an_old_state_never_overwrites_the_newest(self, world: World) -> None:
         relay, _ = world.relay()

@@ -16,8 +16,9 @@ NO_END = 2**62
 def replay_subject(service: str) -> str:
     """Where a range of events is asked for again, as JSON `[kind, first, last, type, …]`.
 
-    The last may be 0: all that follows. Without types it is all of them. The leader answers with
-    their number when the request names where to, else as `replayed_subject` says.
+    The last may be 0: all that follows. Without types it is all of them. The leader answers
+    with their number when the request comes from a process of its own service and names where to,
+    else as `replayed_subject` says.
     """
     return f"replay.{service}"
 

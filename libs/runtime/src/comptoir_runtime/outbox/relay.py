@@ -223,6 +223,8 @@ class Relay:
         except (ValueError, TypeError):
             _log.warning("a request to replay events cannot be read")
             return
+        if not answer_to.startswith(f"{self._bus.inbox_prefix}."):
+            answer_to = ""  # of another service; we may publish where it may not
         # Two processes that miss the same facts ask for them at the same time.
         known = not answer_to and any(each.left == asked for each in self._asked)
         if self.leading and not known and len(self._asked) < _MOST_ASKED:
