@@ -215,7 +215,7 @@ class Consumer:
         if self._stopping:
             return  # another process will
         if self._kind is Kind.FACT:
-            await self._missing.look(self._failures)
+            await self._missing.look(self._failures, self._forgotten)
         await self._forgotten.look(idle=idle)
 
     async def _hand_back(self, untouched: list[Message]) -> None:

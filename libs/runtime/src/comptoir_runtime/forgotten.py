@@ -48,6 +48,11 @@ class Forgotten:
         self._end: int | None = None
         """Where the stream ended when all was answered: until there it may be told again."""
 
+    @property
+    def nothing(self) -> bool:
+        """Whether this database knows all that was acknowledged, as far as can be told."""
+        return not self._in_doubt and self._breaks == self._transactions.breaks
+
     def arrived(self, latest: Entry) -> None:
         """Something has come; this came last."""
         self._latest = latest
@@ -155,7 +160,7 @@ class Forgotten:
             return
 
         async def note(session: Session) -> None:
-            if self._breaks == self._transactions.breaks:  # else it may be an older copy
+            if self.nothing:  # else it may be an older copy
                 await self._inbox.note_known(session, self._names, sequence)
                 self._mark = None
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 from comptoir_runtime.arrivals import Entry
 from comptoir_runtime.bus.connection import Bus
@@ -30,6 +32,14 @@ class Intervals:
     """How often it is made sure that what was acknowledged is known; and after each outage."""
 
 
+class Forgotten(Protocol):
+    """What the database of the consumer may have forgotten."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether that is nothing."""
+
+
 class Missing:
     """Looks for what one consumer of facts has missed."""
 
@@ -52,17 +62,18 @@ class Missing:
         if latest.event is not None and latest.is_new and latest.deliveries == 1:
             self._told = max(self._told, latest.event.sequence)
 
-    async def look(self, failing: Iterable[tuple[str, int]]) -> None:
+    async def look(self, failing: Iterable[tuple[str, int]], forgotten: Forgotten) -> None:
         """Asks for what is missing; for after each batch, and for when nothing arrives.
 
-        What is `failing`, by type and sequence, is not missing: it will be delivered again.
+        What is `failing`, by type and sequence, is not missing: it will be delivered again. What
+        may be `forgotten` is not history.
         """
         now, intervals = time.monotonic(), self._intervals
         if now < self._look_at or not self._unchecked:
             return
         self._look_at = now + intervals.gap_check_interval
-        gaps, overdue = await self._transactions.run(self._find)
-        self._unchecked = bool(gaps)
+        gaps, overdue = await self._transactions.run(partial(self._find, forgotten=forgotten))
+        self._unchecked = bool(gaps) or not forgotten.nothing
         self._repaired = {gap: at for gap, at in self._repaired.items() if gap in gaps}
         for gap in gaps:
             asked_at = self._repaired.get(gap, float("-inf"))
@@ -75,10 +86,11 @@ class Missing:
             asked = question(Kind.FACT, gap.first, gap.last, gap.type)
             await self._bus.client.publish(replay_subject(self._inbox.producer), asked)
 
-    async def _find(self, session: Session) -> tuple[list[Gap], datetime]:
+    async def _find(self, session: Session, forgotten: Forgotten) -> tuple[list[Gap], datetime]:
         """The gaps, and since when those must be known that are losses."""
         now = session.clock.now()
-        gaps = await self._inbox.find_gaps(session, self._inbox.names, self._told)
+        told = self._told if forgotten.nothing else 0
+        gaps = await self._inbox.find_gaps(session, self._inbox.names, told)
         for gap in gaps:
             if gap.since < now - OUTBOX_RETENTION:
                 _log.error("%s: %d to %d are lost for good", gap.type, gap.first, gap.last)
