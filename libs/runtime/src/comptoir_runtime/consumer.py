@@ -201,8 +201,9 @@ class Consumer:
                 while messages := await pull.next(self._pace):
                     self._under_way = {message.reply: message for message in messages}
                     entries = [read(message) for message in messages]
-                    self._missing.arrived(latest(entries))
-                    self._forgotten.arrived(latest(entries))
+                    newest = latest(entries)
+                    self._missing.arrived(newest)
+                    self._forgotten.arrived(newest)
                     _consumed.add(len(entries), (self._stream,))
                     _redelivered.add(sum(each.deliveries > 1 for each in entries), (self._stream,))
                     await self._take_in(entries)
