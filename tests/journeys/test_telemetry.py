@@ -122,7 +122,8 @@ def asks_elsewhere(query: str) -> bool:
 
 def asks_for_failures(query: str) -> bool:
     """Of which a healthy day has none; that one has no notices of the provider's, either."""
-    return any(words in query for words in ('"5..', '"INTERNAL|', '"WEBHOOK_SIGNATURE_'))
+    words = ('"5..', '"INTERNAL|', '"UNAUTHENTICATED"', '"WEBHOOK_SIGNATURE_')
+    return any(each in query for each in words)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
