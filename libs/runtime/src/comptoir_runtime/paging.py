@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 
 from comptoir_runtime.errors import InvalidFields, InvalidPageToken, Violation
 
-_DIGEST_BYTES = 9
+DIGEST_BYTES = 9
+"""Of a token, how many come before the values."""
 # Far above any sort key; keeps garbage from being decoded at length.
 _MAX_TOKEN_LENGTH = 2048
 
@@ -107,9 +108,9 @@ def _decode(text: str, digest: bytes, position: type[Position]) -> Position:
             raise ValueError("too long")
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         body = base64.b64decode(padded, altchars=b"-_", validate=True)
-        if body[:_DIGEST_BYTES] != digest:
+        if body[:DIGEST_BYTES] != digest:
             raise ValueError("made for another request")
-        values = iter(orjson.loads(body[_DIGEST_BYTES:]))
+        values = iter(orjson.loads(body[DIGEST_BYTES:]))
         return make(*(_READERS[kind](value) for kind, value in zip(kinds, values, strict=True)))
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidPageToken(
@@ -155,4 +156,4 @@ def _digest(request: PageRequest) -> bytes:
     filters.ClearField("page_size")
     filters.ClearField("page_token")
     body = message.DESCRIPTOR.full_name.encode() + filters.SerializeToString(deterministic=True)
-    return hashlib.sha256(body).digest()[:_DIGEST_BYTES]
+    return hashlib.sha256(body).digest()[:DIGEST_BYTES]

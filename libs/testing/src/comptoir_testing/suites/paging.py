@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import grpc
 from google.protobuf.message import Message
 
+from comptoir_runtime.paging import DIGEST_BYTES
 from comptoir_testing.harness import ServiceHarness
 from comptoir_testing.procedures import Procedure
 from comptoir_testing.suites.base import ProcedureSuite, accepted, changed, refused
@@ -84,7 +85,7 @@ class PagingSuite(ProcedureSuite):
         request, token = await self.arranged(procedure, harness)
         _, following = await self._page(procedure, harness, changed(request, page_size=1), token)
 
-        for made_up in _with_made_up_positions(following):
+        for made_up in with_made_up_positions(following):
             asked = changed(request, page_size=1, page_token=made_up)
             outcome = await harness.outcome(procedure, asked, token)
 
@@ -100,11 +101,10 @@ class PagingSuite(ProcedureSuite):
         return [_bytes_of(item) for item in items], getattr(response, "next_page_token")  # noqa: B009 - of any response
 
 
-def _with_made_up_positions(token: str) -> Iterator[str]:
+def with_made_up_positions(token: str) -> Iterator[str]:
     """The token with values that no row has: of other kinds, and more than can be kept."""
     body = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    start = body.index(b"[")
-    digest, values = body[:start], json.loads(body[start:])
+    digest, values = body[:DIGEST_BYTES], json.loads(body[DIGEST_BYTES:])
     yield _token(digest, [*values, "more"])
     for index in range(len(values)):
         for wrong in _NO_VALUES:
