@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from comptoir_runtime import errors as kinds
 from comptoir_runtime.errors import (
@@ -146,6 +147,8 @@ class Refusal:
     domain: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     unmet: tuple[Unmet, ...] = ()
+    wait_seconds: float = 0.0
+    """When to try again, if it was said."""
 
 
 def interrupted() -> PlacementInterrupted:
@@ -203,6 +206,7 @@ def kept(failure: Failure) -> Refusal:
         unmet=tuple(
             Unmet(item.type, item.subject, item.description) for item in failure.preconditions
         ),
+        wait_seconds=failure.retry_after.total_seconds() if failure.retry_after else 0.0,
     )
 
 
@@ -211,6 +215,7 @@ def again(refusal: Refusal) -> Failure:
     preconditions = [
         Precondition(item.type, item.subject, item.description) for item in refusal.unmet
     ]
+    retry_after = timedelta(seconds=refusal.wait_seconds) if refusal.wait_seconds else None
     kind = _KINDS.get(refusal.status, Failure)
     if refusal.domain != DOMAIN:
         return RemoteFailure(
@@ -220,7 +225,13 @@ def again(refusal: Refusal) -> Failure:
             domain=refusal.domain,
             metadata=refusal.metadata,
             preconditions=preconditions,
+            retry_after=retry_after,
         )
-    failure = kind(refusal.message, metadata=refusal.metadata, preconditions=preconditions)
+    failure = kind(
+        refusal.message,
+        metadata=refusal.metadata,
+        preconditions=preconditions,
+        retry_after=retry_after,
+    )
     failure.reason = refusal.reason
     return failure

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from comptoir_orders.domain.orders import Delivery, DeliveryMode
@@ -254,6 +256,7 @@ class TestRefusal:
             if point == "authorise":
                 failure = refusal(reason)
                 failure.status = kind.status
+                failure.retry_after = timedelta(hours=1)
                 raise failure
 
         town.at = unreachable
@@ -261,6 +264,7 @@ class TestRefusal:
             await place(replica)
 
         assert (refused.value.reason, refused.value.status) == (reason, kind.status)
+        assert refused.value.retry_after == timedelta(hours=1)
         assert town.holds_nothing()
         town.works()
         assert (await place(replica)).state == State.PLACED
