@@ -174,7 +174,7 @@ async def write(session: Session, settlement: Settlement) -> Payment:
     succeeded = operation.progress is Progress.SUCCEEDED
     answer = message.SerializeToString() if succeeded else None
     payment = store.settle_operation(session, settlement, answer)
-    _outcomes.add(1, (operation.kind, operation.progress))
+    session.after_commit(lambda: _outcomes.add(1, (operation.kind, operation.progress)))
     if settlement.transfer is not None:
         store.post_transfer(session, settlement.transfer)
     if settlement.look_again:
