@@ -27,7 +27,6 @@ from comptoir_runtime.rpc import Call, process, query, step, upload
 
 T = TypeVar("T")
 
-# Beyond these no token was made here, and the database has no such numbers.
 _SERVICE = pb.DESCRIPTOR.services_by_name["PimService"].full_name
 
 _CATEGORY_FIELDS = {"label", "position", "parent"}
