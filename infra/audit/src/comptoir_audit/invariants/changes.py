@@ -16,6 +16,10 @@ RESERVATIONS = since_ids("id", ("rsv",))
 MOVEMENTS = since_ids("id", ("mov",))
 CHECKOUTS = since_ids("c.id", ("plc",))
 USES = since_ids("checkout", ("plc",))
+_PAYMENTS = (
+    f"SELECT id FROM payment WHERE {PAYMENTS_MADE}"
+    f" UNION SELECT payment_id FROM operation WHERE {OPERATIONS}"
+)
 
 VIEWS = {
     "changed_orders": View(
@@ -30,16 +34,14 @@ VIEWS = {
     ),
     "changed_payments": View(
         "SELECT id FROM payment",
-        f"SELECT id FROM payment WHERE {PAYMENTS_MADE}"
-        f" UNION SELECT payment_id FROM operation WHERE {OPERATIONS}",
+        _PAYMENTS,
     ),
     "changed_purses": View(
         "SELECT id FROM purse",
         "SELECT holder AS id FROM ledger_transfer AS t JOIN ledger_entry USING (operation_id)"
         " WHERE t.posted_at >= :since AND holder <> ''"
         # What is held of it and given up again is in no transfer.
-        f" UNION SELECT purse_id FROM payment WHERE purse_id IS NOT NULL AND ({PAYMENTS_MADE}"
-        f" OR id IN (SELECT payment_id FROM operation WHERE {OPERATIONS}))",
+        f" UNION SELECT purse_id FROM payment WHERE purse_id IS NOT NULL AND id IN ({_PAYMENTS})",
     ),
     "changed_uses": View(
         "SELECT code, customer FROM redemption UNION SELECT code, customer FROM coupon_customer"
