@@ -49,8 +49,8 @@ def restored(ends: datetime, held_since: datetime, now: datetime) -> datetime:
 
     It is as if it had never been held: the card, which was to end at `ends`, has as much time left
     as when the hold began, at most what a refund would give. So a cancelled order costs nobody
-    their money, and who holds and lets go again and again gains nothing but the time in which they
-    could not spend it.
+    their money, and who holds and lets go again and again gains nothing but the time that the holds
+    lasted.
     """
     return now + min(ends - held_since, GIVEN_BACK)
 
