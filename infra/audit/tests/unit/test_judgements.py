@@ -183,6 +183,10 @@ class TestOrders:
         assert list(orders.money_stands(batch(called_off, paid=lost))) == []
         kept = {"ord_1": [a_payment(refunded=100, gone=399)]}
         assert [each.found for each in orders.money_stands(batch(called_off, paid=kept))] == ["1"]
+        twice = {"ord_1": [a_payment(refunded=500, gone=500), a_payment(id="pay_2")]}
+        assert [each.found for each in orders.money_stands(batch(called_off, paid=twice))] == [
+            "500"
+        ]
 
     def test_a_refund_makes_room_for_another_payment(self) -> None:
         paid = {"ord_1": [a_payment(refunded=500), a_payment(id="pay_2", captured=500)]}
