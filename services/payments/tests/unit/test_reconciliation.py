@@ -184,6 +184,13 @@ class TestLateNews:
         both = report(captured=1000, refunded=700, disputed=300)
         assert next_step(payment, both) is Step.ADOPT_DISPUTE
 
+    def test_which_was_heard_of_first_makes_no_difference(self) -> None:
+        both = report(captured=1000, refunded=300, disputed=1000)
+        assert next_step(captured(), both) is Step.ADOPT_REFUND
+        assert next_step(captured(refunded=300), both) is Step.ADOPT_DISPUTE
+        assert next_step(captured(disputed=1000), both) is Step.ADOPT_REFUND
+        assert next_step(captured(refunded=300, disputed=1000), both) is Step.NOTHING
+
 
 class TestAftermath:
     @pytest.mark.parametrize(

@@ -196,6 +196,11 @@ class Payment:
         return max(0, self.captured - gone)
 
     @property
+    def returnable(self) -> int:
+        """What may still turn out to be given back at the provider: also what a bank has taken."""
+        return self.captured - self.refunded - self.refunding
+
+    @property
     def disputable(self) -> int:
         """What a payer's bank can still take: also what was given back otherwise."""
         return self.captured - self.disputed - self.charged_back

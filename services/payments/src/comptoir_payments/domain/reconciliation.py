@@ -74,7 +74,7 @@ def _movement(payment: Payment, report: Report) -> Step:
     if report.captured > payment.captured:
         return Step.ADOPT_CAPTURE
     there = payment.refunded - payment.refunded_elsewhere
-    fits = report.refunded - there <= payment.refundable
+    fits = report.refunded - there <= payment.returnable
     if report.refunded > there and fits:
         return Step.ADOPT_REFUND
     if report.refunded < there:
