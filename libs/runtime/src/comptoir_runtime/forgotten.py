@@ -4,6 +4,7 @@ As after a fail-over to an older copy of the database. It leaves nothing behind 
 follows, and never with states: their numbers have gaps by nature.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,9 @@ from comptoir_runtime.database import Session, Transactions
 from comptoir_runtime.event_options import Kind, stream_name
 from comptoir_runtime.inbox import Inbox
 from comptoir_runtime.missing import Intervals
-from comptoir_runtime.outbox.questions import question, replay_subject
+from comptoir_runtime.outbox.questions import question, replay_subject, replayed_subject
+
+_log = logging.getLogger(__name__)
 
 
 class Forgotten:
@@ -111,6 +114,9 @@ class Forgotten:
                 known = await self._inbox.newest(session, self._names)
             else:
                 known = await self._inbox.known_up_to(session, self._names)
+        if self._questions and self._pause >= self._intervals.look_back_interval:
+            subject = replayed_subject(self._inbox.producer)
+            _log.warning("nobody says on %s that what was told has been told again", subject)
         self._ask_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, self._intervals.look_back_interval)
         self._questions = set()

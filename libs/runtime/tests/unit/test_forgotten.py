@@ -117,6 +117,21 @@ def consumer() -> Consumer:
     return Consumer()
 
 
+class TestAnswers:
+    async def test_who_is_never_answered_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A producer of before, or a right on NATS that is missing."""
+        consumer = Consumer()
+        consumer.bus.delivered = consumer.bus.acknowledged = 10
+        consumer.inbox.known = {"busy": 10}
+
+        assert await consumer.asks(idle=True)
+        assert caplog.messages == []
+        assert await consumer.asks(idle=True)
+
+        [warning] = caplog.messages
+        assert "replayed.p" in warning
+
+
 class TestForgotten:
     async def test_in_a_pause_all_that_follows_is_asked_for(self, consumer: Consumer) -> None:
         consumer.bus.delivered = consumer.bus.acknowledged = 10
