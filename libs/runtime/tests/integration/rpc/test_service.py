@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,21 @@ def program(tmp_path: Path, postgres_server: DatabaseServer) -> Program:
     return Program(tmp_path, url, postgres_server.owner_url("printer"))
 
 
+@contextmanager
+def full(server: DatabaseServer) -> Iterator[Callable[[], None]]:
+    """There is no connection for the program, until room is made or whatever is tried has ended."""
+    with psycopg.connect(server.admin_url, autocommit=True) as connection:
+
+        def limit(connections: int) -> None:
+            connection.execute(f"ALTER ROLE printer CONNECTION LIMIT {connections}")
+
+        limit(0)
+        try:
+            yield partial(limit, -1)
+        finally:
+            limit(-1)
+
+
 async def healthy(channel: grpc.aio.Channel, expected: int, name: str = "") -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
     async with asyncio.timeout(30):
@@ -165,28 +181,25 @@ class TestMain:
     ) -> None:
         assert await program.migrate() == 0
         address = f"127.0.0.1:{free_port()}"
-        with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
-            connection.execute("ALTER ROLE printer CONNECTION LIMIT 0")
+        with full(postgres_server) as make_room:
             async with (
                 program.serving(LISTEN=address, until="waiting for the database") as (process, _),
                 grpc.aio.insecure_channel(address) as channel,
             ):
                 await healthy(channel, health_pb2.HealthCheckResponse.SERVING, LIVENESS)
                 await healthy(channel, health_pb2.HealthCheckResponse.NOT_SERVING)
-                connection.execute("ALTER ROLE printer CONNECTION LIMIT -1")
+                make_room()
                 await line_with(process, "listening")
                 await healthy(channel, health_pb2.HealthCheckResponse.SERVING)
 
     async def test_ends_when_it_is_told_to_while_it_waits(
         self, program: Program, postgres_server: DatabaseServer
     ) -> None:
-        with psycopg.connect(postgres_server.admin_url, autocommit=True) as connection:
-            connection.execute("ALTER ROLE printer CONNECTION LIMIT 0")
+        with full(postgres_server):
             async with program.serving(until="waiting for the database") as (process, _):
                 process.send_signal(signal.SIGTERM)
                 await line_with(process, "stopped")
                 assert await process.wait() == 0
-            connection.execute("ALTER ROLE printer CONNECTION LIMIT -1")
 
     async def test_is_ready_again_when_a_later_release_is_taken_back(
         self, program: Program
