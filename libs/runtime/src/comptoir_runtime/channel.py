@@ -75,6 +75,9 @@ def open_channel(
         channel = RenewedChannel(target, (*options, naming(name)), certificates)
     if identity is not None:
         _identities[channel] = identity
+    # Now, and not while the first customer waits: a name that is not found, or a packet that is
+    # lost on the way, costs seconds.
+    channel.get_state(try_to_connect=True)
     return channel
 
 

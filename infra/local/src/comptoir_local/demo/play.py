@@ -75,14 +75,24 @@ class Play:
         return [line["sku"] for line in self.cart["lines"]]
 
     async def place(self, cart: Json, token: str, who: Caller | None = None) -> Json:
-        """Places the order of a cart with a card token; the answer is a placement."""
+        """Places the order of a cart with a card token; the answer is a placement.
+
+        One that still runs is asked about until it needs the payer, or has ended.
+        """
         body = {
             "cart": cart["id"],
             "cartVersion": cart["etag"],
             "quote": cart["quote"],
             "payment": {"method": "card", "token": token},
         }
-        return await (who or self.shopper).post("/v1/orders", body)
+        caller = who or self.shopper
+        placement = await caller.post("/v1/orders", body)
+        if placement["state"] != "STATE_RUNNING":
+            return placement
+        return await poll(
+            lambda: caller.get(f"/v1/placements/{placement['id']}"),
+            lambda answer: answer["state"] != "STATE_RUNNING",
+        )
 
     async def until_settled(self, placement: Json) -> Json:
         """Waits until a placement has ended."""
