@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 import httpx
 
 Json = dict[str, Any]
+
+_ATTEMPTS = 10
 
 
 class Refused(Exception):
@@ -27,7 +30,8 @@ class Refused(Exception):
 class Caller:
     """Somebody with a token, on one channel.
 
-    Every write bears a fresh `Idempotency-Key`, as a careful client's would.
+    As a careful client does, they give every write a fresh `Idempotency-Key`, and ask again under
+    the same one when they are told that a part of the platform cannot be reached just now.
     """
 
     def __init__(self, http: httpx.AsyncClient, token: str | None = None) -> None:
@@ -71,7 +75,13 @@ class Caller:
         if etag is not None:
             headers["If-Match"] = etag
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        response = await self._http.request(method, path, params=params, json=body, headers=headers)
+        for _ in range(_ATTEMPTS):
+            response = await self._http.request(
+                method, path, params=params, json=body, headers=headers
+            )
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(float(response.headers.get("Retry-After", 1)))
         return _answer(response)
 
     @asynccontextmanager
