@@ -69,16 +69,9 @@ class TestHealth:
         assert (await running.client.call("GetNote", GetNoteRequest())).number == 0
         await running.server.set_ready(False)
 
-        async def is_refused() -> bool:
-            try:
-                await running.client.call("GetNote", GetNoteRequest(), timeout=1)
-            except RemoteFailure as failure:
-                return failure.status is grpc.StatusCode.UNAVAILABLE
-            return False
-
-        await until(is_refused)
+        assert await until(lambda: is_turned_away(running))
         asked = len(running.demo.calls)
-        assert await is_refused()
+        assert await is_turned_away(running)
         assert len(running.demo.calls) == asked
 
     async def test_reflection_is_off_unless_developing(self, running: Running) -> None:
@@ -123,6 +116,15 @@ class TestLeaving:
             await channel.close()
 
 
+async def is_turned_away(running: Running) -> bool:
+    """Whether a call is told to go elsewhere; one on its way when a server stops is broken off."""
+    try:
+        await running.client.call("GetNote", GetNoteRequest(), timeout=1)
+    except RemoteFailure as failure:
+        return failure.status is grpc.StatusCode.UNAVAILABLE
+    return False
+
+
 class TestDraining:
     async def test_calls_in_flight_finish_and_new_ones_are_turned_away(
         self, running: Running
@@ -133,15 +135,7 @@ class TestDraining:
         await running.demo.started.wait()
         stopping = asyncio.create_task(running.server.stop(grace=5))
 
-        async def is_turned_away() -> bool:
-            try:
-                await running.client.call("GetNote", GetNoteRequest(), timeout=0.5)
-            except RemoteFailure as failure:
-                # One that was on its way when the server began to stop may be broken off.
-                return failure.status is grpc.StatusCode.UNAVAILABLE
-            return False
-
-        await until(is_turned_away)
+        assert await until(lambda: is_turned_away(running))
         assert not stopping.done()
         running.demo.released.set()
         assert (await waiting).number == 0
